@@ -17,9 +17,10 @@
  */
 #define CHUNK_HEADROOM 16u
 #define CHUNK_TAILROOM 1u
-#define CHUNK_LARGE 16368u /* bytes in a large chunk: what one record carries \
-                            */
-#define CHUNK_SMALL 512u   /* no chunk is smaller */
+#define CHUNK_LARGE                                                         \
+    16368u               /* bytes in a large chunk: what one record carries \
+                          */
+#define CHUNK_SMALL 512u /* no chunk is smaller */
 
 struct chunk {
     struct chunk *next;

@@ -34,4 +34,17 @@ MUST_CHECK bool text_parse_duration(const char *text, uint64_t *duration_us);
  */
 enum { TEXT_MAX_NAME = 63 };
 MUST_CHECK bool text_is_name(const char *text, size_t length);
+
+/* Strings that belong together; owns them all. */
+struct text_list {
+    char **items;
+    size_t count;
+};
+
+/* Appends a copy; false, and nothing changed, without memory. */
+MUST_CHECK bool text_list_add(struct text_list *list, const char *text);
+MUST_CHECK bool text_list_copy(struct text_list *to,
+                               const struct text_list *from);
+bool text_list_equal(const struct text_list *a, const struct text_list *b);
+void text_list_clear(struct text_list *list);
 #endif

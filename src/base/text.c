@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 bool text_copy(char *to, size_t size, const char *text)
@@ -108,4 +109,48 @@ bool text_is_name(const char *text, size_t length)
             text[i] != '-')
             return false;
     return true;
+}
+
+bool text_list_add(struct text_list *list, const char *text)
+{
+    char *copy = strdup(text);
+    char **items = realloc(list->items, (list->count + 1) * sizeof(*items));
+
+    if (items)
+        list->items = items;
+    if (!copy || !items) {
+        free(copy);
+        return false;
+    }
+    list->items[list->count++] = copy;
+    return true;
+}
+
+bool text_list_copy(struct text_list *to, const struct text_list *from)
+{
+    *to = (struct text_list){ 0 };
+    for (size_t i = 0; i < from->count; i++)
+        if (!text_list_add(to, from->items[i])) {
+            text_list_clear(to);
+            return false;
+        }
+    return true;
+}
+
+bool text_list_equal(const struct text_list *a, const struct text_list *b)
+{
+    if (a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++)
+        if (strcmp(a->items[i], b->items[i]) != 0)
+            return false;
+    return true;
+}
+
+void text_list_clear(struct text_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->items[i]);
+    free(list->items);
+    *list = (struct text_list){ 0 };
 }
