@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The receiving half: one handler for each type of frame.  A handler returns
+ * NULL, or what the peer broke; it fills |event| if its owner must know.
+ */
+#include "wire/session_internal.h"
+#include <stdlib.h>
+#include <string.h>
+
+struct arrival {
+    struct frame_header header;
+    const uint8_t *payload;
+    struct bytes_reader reader; /* over the payload */
+    uint64_t now_us;
+};
+
+typedef const char *handler(struct session *session, struct arrival *arrival,
+                            struct session_event *event);
+
+/* What costs us nothing but should not happen; NULL while it may. */
+static const char *glitch(struct session *session, uint64_t now_us)
+{
+    if (!bucket_take(&session->glitches, now_us))
+        return "too many frames to no purpose";
+    if (bucket_tokens(&session->glitches) <= session->glitches.max_tokens / 4)
+        session_go_away(session, CODE_PROTOCOL);
+    return NULL;
+}
+
+/* ---- about the session ---- */
+
+static const char *take_hello(struct session *session, struct arrival *arrival,
+                              struct session_event *event)
+{
+    if (session->peer_ready)
+        return "a second hello";
+    if (!hello_decode(&session->peer, arrival->payload, arrival->header.length))
+        return "malformed hello";
+    session->peer_ready = true;
+    session->open_limit = session->peer.max_streams;
+    /* Measure the path at once: windows grow by it. */
+    if (liveness_check(&session->liveness, arrival->now_us, true) ==
+        LIVENESS_ASK) {
+        session->ping_due = true;
+        session->ping_number = session->liveness.number;
+    }
+    event->type = SESSION_READY;
+    return NULL;
+}
+
+static const char *take_streams(struct session *session,
+                                struct arrival *arrival,
+                                struct session_event *event)
+{
+    uint32_t total = bytes_take_u32(&arrival->reader);
+
+    (void)event;
+    if (total <= session->open_limit)
+        return glitch(session, arrival->now_us);
+    session->open_limit = total;
+    return NULL;
+}
+
+static const char *take_ping(struct session *session, struct arrival *arrival,
+                             struct session_event *event)
+{
+    uint64_t number = bytes_take_u64(&arrival->reader);
+
+    (void)event;
+    if (arrival->header.flags & FRAME_FLAG_ANSWER)
+        return liveness_answered(&session->liveness, number, arrival->now_us)
+                   ? NULL
+                   : "an answer to what was not asked";
+    session->answer_due = true;
+    session->answer_number = number;
+    if (!bucket_take(&session->pings, arrival->now_us))
+        return glitch(session, arrival->now_us);
+    return NULL;
+}
+
+static const char *take_goaway(struct session *session, struct arrival *arrival,
+                               struct session_event *event)
+{
+    uint16_t code = bytes_take_u16(&arrival->reader);
+
+    if (session->goaway_received)
+        return glitch(session, arrival->now_us);
+    session->goaway_received = true;
+    event->type = SESSION_GOING_AWAY;
+    event->code = code_from_wire(code);
+    return NULL;
+}
+
+static const char *take_close(struct session *session, struct arrival *arrival,
+                              struct session_event *event)
+{
+    size_t length;
+    uint16_t code = bytes_take_u16(&arrival->reader);
+
+    length = bytes_left(&arrival->reader);
+    memcpy(session->close_reason, arrival->reader.at, length);
+    session->close_reason[length] = '\0';
+    session->peer_closed = true;
+    event->type = SESSION_CLOSED;
+    event->code = code_from_wire(code);
+    event->reason = session->close_reason;
+    return NULL;
+}
+
+/* ---- about a stream ---- */
+
+static const char *take_open(struct session *session, struct arrival *arrival,
+                             struct session_event *event)
+{
+    uint32_t id = arrival->header.stream;
+    uint32_t first = session->role == SESSION_DIALER ? 2 : 1;
+    uint32_t expected =
+        session->last_accepted ? session->last_accepted + 2 : first;
+    struct stream *stream;
+
+    if (id != expected)
+        return "a stream out of turn";
+    if (session->accepted >= session->accept_limit)
+        return "more streams than allowed";
+    stream = calloc(1, sizeof(*stream));
+    if (!stream)
+        return "out of memory";
+    stream_init(stream, id, session->peer.credit,
+                session->limits.reserve_bytes);
+    if (!table_add(&session->streams, id, stream)) {
+        free(stream);
+        return "out of memory";
+    }
+    session->last_accepted = id;
+    session->accepted++;
+    credit_begin(&session->credit, stream, arrival->now_us);
+    if (!metadata_decode(&session->opened_metadata, arrival->payload,
+                         arrival->header.length)) {
+        session_refuse(session, stream, CODE_BAD_METADATA, false);
+        return glitch(session, arrival->now_us);
+    }
+    if (session->goaway_sent || session_memory_is_short(session)) {
+        session_refuse(session, stream,
+                       session->goaway_sent ? CODE_DRAINING : CODE_OVERLOAD,
+                       false);
+        return NULL;
+    }
+    stream->bulk = stream->always_bulk =
+        session->opened_metadata.class == CLASS_BULK;
+    event->type = SESSION_OPENED;
+    event->stream = stream;
+    event->metadata = &session->opened_metadata;
+    return NULL;
+}
+
+static const char *take_open_fail(struct session *session,
+                                  struct arrival *arrival,
+                                  struct session_event *event)
+{
+    struct stream *stream = session_find(session, arrival->header.stream);
+    enum code code = code_from_wire(bytes_take_u16(&arrival->reader));
+    uint8_t delivered = bytes_take_u8(&arrival->reader);
+
+    if (!stream || !session_is_ours(session, stream->id))
+        return "refusal of a stream that is not open";
+    if (stream->answered || stream->open_due)
+        return "refusal of a stream that was answered";
+    if (delivered > 1)
+        return "malformed refusal";
+    stream->answered = true;
+    stream_advance(stream, STREAM_RESET_RECEIVED);
+    if (!stream->owner) {
+        session_reset(session, stream, CODE_STOPPED);
+        session_settle(session, stream);
+        return NULL;
+    }
+    event->type = SESSION_OPEN_FAILED;
+    event->stream = stream;
+    event->code = code;
+    event->delivered = delivered || stream->acknowledged > 0;
+    return NULL;
+}
+
+/* Bytes that nobody wants: they leave our memory as they come. */
+static void discard(struct session *session, struct stream *stream)
+{
+    credit_consumed(&session->credit, stream,
+                    stream->received - stream->consumed);
+    if (stream->receiving == RECEIVING_FINISHED) {
+        stream_advance(stream, STREAM_ALL_CONSUMED);
+        stream->window_due = true;
+        session_control(session, stream);
+    }
+}
+
+static const char *take_data(struct session *session, struct arrival *arrival,
+                             struct session_event *event)
+{
+    struct stream *stream = session_find(session, arrival->header.stream);
+    uint64_t offset = bytes_take_u64(&arrival->reader);
+    size_t length = bytes_left(&arrival->reader);
+    const char *fault;
+
+    if (!stream)
+        return "data on a stream that is not open";
+    fault = stream_data_fault(stream, offset, length);
+    if (fault)
+        return fault;
+    stream->answered = true;
+    stream->received += length;
+    session->received_bytes += length;
+    if (arrival->header.flags & FRAME_FLAG_FIN)
+        stream_advance(stream, STREAM_FIN_RECEIVED);
+    if (stream->discarding || !stream->owner) {
+        discard(session, stream);
+        return NULL;
+    }
+    event->type = SESSION_DATA;
+    event->stream = stream;
+    event->bytes = arrival->reader.at;
+    event->length = length;
+    event->finished = arrival->header.flags & FRAME_FLAG_FIN;
+    return NULL;
+}
+
+/* A frame that may have crossed with the end of its stream. */
+static bool is_crossing(const struct session *session, uint32_t id)
+{
+    return session_is_ours(session, id) ? id <= session->last_opened
+                                        : id <= session->last_accepted;
+}
+
+/* The stream of a frame that may cross; NULL and |*fault|, or just NULL. */
+static struct stream *find_crossing(const struct session *session,
+                                    const struct arrival *arrival,
+                                    const char **fault)
+{
+    struct stream *stream = session_find(session, arrival->header.stream);
+
+    *fault = NULL;
+    if (!stream && !is_crossing(session, arrival->header.stream))
+        *fault = "frame for a stream that was never opened";
+    else if (stream && stream->open_due)
+        *fault = "frame for a stream that is not open yet";
+    return *fault ? NULL : stream;
+}
+
+static const char *take_window(struct session *session, struct arrival *arrival,
+                               struct session_event *event)
+{
+    const char *fault;
+    struct stream *stream = find_crossing(session, arrival, &fault);
+    uint64_t consumed = bytes_take_u64(&arrival->reader);
+    uint64_t limit = bytes_take_u64(&arrival->reader);
+    uint64_t bytes;
+
+    (void)event;
+    if (!stream || stream->sending == SENDING_OVER)
+        return fault;
+    fault = stream_window_fault(stream, consumed, limit);
+    if (fault)
+        return fault;
+    bytes = consumed < stream->sent ? consumed : stream->sent;
+    if (bytes < stream->acknowledged || limit < stream->send_limit)
+        return "window taken back";
+    if (consumed == stream->acknowledged && limit == stream->send_limit &&
+        stream->answered) /* the first says that the service was reached */
+        fault = glitch(session, arrival->now_us);
+    stream->answered = true;
+    stream->send_limit = limit;
+    session_acknowledge(session, stream, bytes);
+    if (consumed > stream->sent) {
+        stream_advance(stream, STREAM_FIN_ACKNOWLEDGED);
+        session_settle(session, stream);
+        return fault;
+    }
+    session_data(session, stream, arrival->now_us);
+    session_offer_room(session, stream);
+    return fault;
+}
+
+static const char *take_reset(struct session *session, struct arrival *arrival,
+                              struct session_event *event)
+{
+    const char *fault;
+    struct stream *stream = find_crossing(session, arrival, &fault);
+    enum code code = code_from_wire(bytes_take_u16(&arrival->reader));
+    uint64_t final = bytes_take_u64(&arrival->reader);
+
+    if (!stream || stream->receiving == RECEIVING_OVER)
+        return fault;
+    if (final != stream->received)
+        return "reset at a wrong offset";
+    stream->answered = true;
+    stream_advance(stream, STREAM_RESET_RECEIVED);
+    if (stream->discarding || !stream->owner) {
+        discard(session, stream);
+        session_settle(session, stream);
+        return NULL;
+    }
+    event->type = SESSION_RESET;
+    event->stream = stream;
+    event->code = code;
+    return NULL;
+}
+
+static const char *take_stop(struct session *session, struct arrival *arrival,
+                             struct session_event *event)
+{
+    const char *fault;
+    struct stream *stream = find_crossing(session, arrival, &fault);
+    enum code code = code_from_wire(bytes_take_u16(&arrival->reader));
+
+    if (!stream || stream->sending == SENDING_OVER)
+        return fault;
+    stream->answered = true;
+    if (stream->sending == SENDING_OPEN || stream->sending == SENDING_FINISHING)
+        session_reset(session, stream, CODE_STOPPED);
+    if (!stream->owner)
+        return NULL;
+    event->type = SESSION_STOPPED;
+    event->stream = stream;
+    event->code = code;
+    return NULL;
+}
+
+static handler *const handlers[] = {
+    [FRAME_HELLO] = take_hello,         [FRAME_OPEN] = take_open,
+    [FRAME_OPEN_FAIL] = take_open_fail, [FRAME_DATA] = take_data,
+    [FRAME_WINDOW] = take_window,       [FRAME_RESET] = take_reset,
+    [FRAME_STOP] = take_stop,           [FRAME_STREAMS] = take_streams,
+    [FRAME_PING] = take_ping,           [FRAME_GOAWAY] = take_goaway,
+    [FRAME_CLOSE] = take_close,
+};
+
+/* ---- frames out of bytes ---- */
+
+static const char *take_frame(struct session *session, const uint8_t *frame,
+                              uint64_t now_us, struct session_event *event)
+{
+    struct arrival arrival = { .header = frame_decode_header(frame),
+                               .payload = frame + FRAME_HEADER,
+                               .now_us = now_us };
+
+    arrival.reader = bytes_reader(arrival.payload, arrival.header.length);
+    if (!session->peer_ready && arrival.header.type != FRAME_HELLO &&
+        arrival.header.type != FRAME_CLOSE)
+        return "a frame before hello";
+    if (!frame_is_known(&arrival.header))
+        return glitch(session, now_us);
+    return handlers[arrival.header.type](session, &arrival, event);
+}
+
+/* Move bytes of |input| behind the piece we have, up to |wanted| in all. */
+static bool gather(struct session *session, struct session_input *input,
+                   size_t wanted)
+{
+    size_t missing = wanted - session->partial_length;
+    size_t part = missing < input->length ? missing : input->length;
+
+    if (part > 0)
+        memcpy(session->partial + session->partial_length, input->at, part);
+    session->partial_length += part;
+    input->at += part;
+    input->length -= part;
+    return session->partial_length == wanted;
+}
+
+/*
+ * The next whole frame, in the input or put together from pieces; NULL if it
+ * is not all there, or if |*fault| says what is wrong with it.
+ */
+static const uint8_t *next_frame(struct session *session,
+                                 struct session_input *input,
+                                 const char **fault)
+{
+    struct frame_header header;
+    const uint8_t *frame = input->at;
+
+    if (session->partial_length > 0) {
+        if (session->partial_length < FRAME_HEADER &&
+            !gather(session, input, FRAME_HEADER))
+            return NULL;
+        frame = session->partial;
+    } else if (input->length < FRAME_HEADER) {
+        goto keep;
+    }
+    header = frame_decode_header(frame);
+    *fault = frame_fault(&header);
+    if (*fault)
+        return NULL;
+    if (session->partial_length > 0) {
+        if (!gather(session, input, FRAME_HEADER + header.length))
+            return NULL;
+        session->partial_length = 0;
+        return session->partial;
+    }
+    if (input->length < FRAME_HEADER + header.length)
+        goto keep;
+    input->at += FRAME_HEADER + header.length;
+    input->length -= FRAME_HEADER + header.length;
+    return frame;
+
+keep:
+    if (input->length == 0)
+        return NULL;
+    if (!session->partial)
+        session->partial = malloc(FRAME_MAX);
+    if (!session->partial) {
+        *fault = "out of memory";
+        return NULL;
+    }
+    (void)gather(session, input, input->length);
+    return NULL;
+}
+
+static enum status fail(struct session *session, const char *fault)
+{
+    session->failed = true;
+    session->close_due = true;
+    session->close_code = CODE_PROTOCOL;
+    strncpy(session->close_reason, fault, FRAME_MAX_REASON);
+    return STATUS_PROTOCOL;
+}
+
+enum status session_receive(struct session *session,
+                            struct session_input *input, uint64_t now_us,
+                            struct session_event *event)
+{
+    const char *fault = NULL;
+    const uint8_t *frame;
+
+    *event = (struct session_event){ .type = SESSION_NOTHING };
+    if (session->failed)
+        return STATUS_PROTOCOL;
+    if (input->length > 0)
+        liveness_heard(&session->liveness, now_us);
+    while (event->type == SESSION_NOTHING) {
+        if (session->peer_closed) {
+            if (input->length == 0)
+                return STATUS_OK;
+            return fail(session, "a frame after close");
+        }
+        frame = next_frame(session, input, &fault);
+        if (frame)
+            fault = take_frame(session, frame, now_us, event);
+        if (fault)
+            return fail(session, fault);
+        if (!frame)
+            break;
+    }
+    return STATUS_OK;
+}
