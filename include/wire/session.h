@@ -128,6 +128,8 @@ MUST_CHECK enum status session_open(struct session *session,
                                     void *owner, struct chunk_queue *early,
                                     uint64_t now_us, struct stream **stream);
 bool session_can_open(const struct session *session);
+/* It will never take another stream: out of numbers, or told so. */
+bool session_is_worn(const struct session *session);
 
 /* Refuse a stream the peer opened, as the first thing ever said about it. */
 void session_refuse(struct session *session, struct stream *stream,
@@ -217,6 +219,7 @@ struct session_stats {
 };
 
 void session_stats(const struct session *session, struct session_stats *stats);
+uint32_t session_stream_count(const struct session *session);
 /* The peer's HELLO; NULL before it came. */
 const struct hello *session_peer(const struct session *session);
 #endif

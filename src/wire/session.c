@@ -209,6 +209,13 @@ bool session_can_open(const struct session *session)
            session->last_opened + 2 <= LAST_STREAM;
 }
 
+bool session_is_worn(const struct session *session)
+{
+    return session->goaway_received || session->goaway_sent ||
+           session->failed || session->close_due || session->close_sent ||
+           session->last_opened + 2 > LAST_STREAM;
+}
+
 static uint32_t next_id(const struct session *session)
 {
     if (session->last_opened)
@@ -381,6 +388,11 @@ void session_stats(const struct session *session, struct session_stats *stats)
         .retained_bytes = session->retained_bytes,
         .glitches = GLITCHES - bucket_tokens(&session->glitches),
     };
+}
+
+uint32_t session_stream_count(const struct session *session)
+{
+    return (uint32_t)session->streams.count;
 }
 
 const struct hello *session_peer(const struct session *session)

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TUNNEL_HOST_H
+#define TUNNEL_HOST_H
+#include "base/check.h"
+#include "base/chunk.h"
+#include "base/list.h"
+#include "base/status.h"
+#include "net/loop.h"
+#include "wire/metadata.h"
+#include "wire/session.h"
+#include <stdint.h>
+
+struct tunnel;
+struct handshaker;
+
+/*
+ * What the tunnels and relays of one worker have in common: its loop, the
+ * memory of all its streams, room to seal and open in, and who is told.
+ * Owned by the worker, embedded; nothing in it is for another thread.
+ */
+struct host_events {
+    /* Whether streams may be opened to the peer has changed. */
+    void (*tunnel_changed)(void *context, struct tunnel *tunnel);
+    /*
+     * The peer asks for a service: give |stream| a relay as owner, or refuse
+     * it, before returning.
+     */
+    void (*stream_opened)(void *context, struct tunnel *tunnel,
+                          struct stream *stream,
+                          const struct metadata *metadata);
+    /* Open no more streams in it, and do not remember it after this. */
+    void (*tunnel_ended)(void *context, struct tunnel *tunnel);
+};
+
+struct host_options {
+    struct loop *loop;             /* borrowed */
+    struct handshaker *handshaker; /* borrowed */
+    struct limits limits;          /* of each tunnel */
+    size_t max_memory_bytes;       /* for bytes of all streams */
+    uint8_t instance[HELLO_INSTANCE];
+    const char *node;                 /* borrowed */
+    const char *version;              /* borrowed */
+    const struct host_events *events; /* borrowed */
+    void *context;
+};
+
+struct host {
+    struct loop *loop;
+    struct handshaker *handshaker;
+    struct limits limits;
+    struct chunk_pool pool;
+    struct hello hello;
+    const struct host_events *events;
+    void *context;
+    struct list tunnels; /* every one that is established */
+    struct list relays;  /* every one that lives */
+    uint32_t relay_count;
+    uint64_t next_tunnel; /* numbers for logs and status */
+    uint8_t *input;       /* what a tunnel reads into */
+    uint8_t *output;      /* what a tunnel seals into */
+
+    /* Relays that wait, for a bounded time, for their last bytes to go. */
+    struct list lingering;
+    struct loop_timer linger_timer;
+};
+
+#define HOST_INPUT_BYTES (512u * 1024)
+#define HOST_OUTPUT_BYTES (256u * 1024)
+
+MUST_CHECK enum status host_init(struct host *host,
+                                 const struct host_options *options);
+/* Tunnels and relays are gone, and the loop still there. */
+void host_clear(struct host *host);
+#endif

@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * DIALLING --connected--> GREETING --established--> back to who asked
+ * Any failure goes back, too; an alert of ours is sent first if it can be.
+ */
+#include "tunnel/handshaker.h"
+#include "base/list.h"
+#include "base/text.h"
+#include "net/dialer.h"
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { READ_BYTES = 16384 };
+
+/* Who we are and whom we accept, while any handshake uses them. */
+struct credentials {
+    struct loop_message message;
+    struct handshaker *handshaker;
+    struct list node;
+    struct identity *identity;
+    struct trust *trust;
+    struct tls_settings *settings;
+    unsigned uses;
+};
+
+struct handshaker {
+    struct loop *loop;
+    pthread_t thread;
+    struct list credentials; /* the newest first; owned */
+    struct list attempts;    /* owned */
+};
+
+/* One handshake under way. */
+struct attempt {
+    struct list node;
+    struct loop_deferred deferred;
+    struct handshaker *handshaker;
+    struct handshake *handshake; /* NULL once answered */
+    struct credentials *credentials;
+    struct dial *dial;
+    struct loop_watch watch;
+    struct loop_task task;
+    struct loop_timer timer;
+    struct tls *tls;
+    int fd;
+    bool readable;
+    bool writable;
+};
+
+void handshake_free(struct handshake *handshake)
+{
+    if (!handshake)
+        return;
+    if (handshake->fd >= 0)
+        close(handshake->fd);
+    tls_free(handshake->tls);
+    free(handshake->surplus);
+    free(handshake);
+}
+
+void recheck_free(struct recheck *recheck)
+{
+    if (!recheck)
+        return;
+    free(recheck->chain);
+    free(recheck);
+}
+
+/* ---- credentials ---- */
+
+static void free_credentials(struct credentials *credentials)
+{
+    if (!credentials)
+        return;
+    tls_settings_free(credentials->settings);
+    identity_free(credentials->identity);
+    trust_free(credentials->trust);
+    free(credentials);
+}
+
+static struct credentials *newest(const struct handshaker *handshaker)
+{
+    struct list *node = list_first(&handshaker->credentials);
+
+    return node ? LIST_ITEM(node, struct credentials, node) : NULL;
+}
+
+/* Free those that neither the next handshake nor any other will use. */
+static void retire_credentials(struct handshaker *handshaker)
+{
+    LIST_EACH(&handshaker->credentials, node)
+    {
+        struct credentials *credentials =
+            LIST_ITEM(node, struct credentials, node);
+
+        if (credentials == newest(handshaker) || credentials->uses > 0)
+            continue;
+        list_remove(node);
+        free_credentials(credentials);
+    }
+}
+
+static void use_credentials(struct loop_message *message, bool discarded)
+{
+    struct credentials *credentials =
+        CONTAINER_OF(message, struct credentials, message);
+    struct handshaker *handshaker = credentials->handshaker;
+
+    if (discarded) {
+        free_credentials(credentials);
+        return;
+    }
+    list_prepend(&handshaker->credentials, &credentials->node);
+    retire_credentials(handshaker);
+}
+
+enum status handshaker_use(struct handshaker *handshaker,
+                           struct identity *identity, struct trust *trust)
+{
+    struct credentials *credentials = calloc(1, sizeof(*credentials));
+    enum status status;
+
+    if (!credentials)
+        return STATUS_NO_MEMORY;
+    status =
+        tls_settings_new(identity, trust, TUNNEL_ALPN, &credentials->settings);
+    if (status != STATUS_OK) {
+        free(credentials);
+        return status;
+    }
+    credentials->identity = identity;
+    credentials->trust = trust;
+    credentials->handshaker = handshaker;
+    credentials->message.deliver = use_credentials;
+    loop_post(handshaker->loop, &credentials->message);
+    return STATUS_OK;
+}
+
+/* ---- answering ---- */
+
+static void deliver_answer(struct loop_message *message, bool discarded)
+{
+    struct handshake *handshake =
+        CONTAINER_OF(message, struct handshake, message);
+
+    if (discarded)
+        handshake_free(handshake);
+    else
+        handshake->done(handshake);
+}
+
+static void answer(struct handshake *handshake, enum status status,
+                   const char *failure)
+{
+    handshake->status = status;
+    text_format(handshake->failure, sizeof(handshake->failure), "%s", failure);
+    handshake->message.deliver = deliver_answer;
+    loop_post(handshake->reply_to, &handshake->message);
+}
+
+static void release_attempt(struct loop_deferred *deferred)
+{
+    free(CONTAINER_OF(deferred, struct attempt, deferred));
+}
+
+/* The end of |attempt|; what it has not given away goes with it. */
+static void close_attempt(struct attempt *attempt)
+{
+    struct handshaker *handshaker = attempt->handshaker;
+
+    dial_cancel(attempt->dial);
+    attempt->dial = NULL;
+    loop_watch_stop(&attempt->watch);
+    loop_timer_stop(&attempt->timer);
+    loop_task_cancel(&attempt->task);
+    if (attempt->fd >= 0)
+        close(attempt->fd);
+    attempt->fd = -1;
+    tls_free(attempt->tls);
+    attempt->tls = NULL;
+    list_remove(&attempt->node);
+    attempt->credentials->uses--;
+    retire_credentials(handshaker);
+    loop_defer(handshaker->loop, &attempt->deferred, release_attempt);
+}
+
+static void fail_attempt(struct attempt *attempt, enum status status,
+                         const char *failure)
+{
+    struct handshake *handshake = attempt->handshake;
+
+    attempt->handshake = NULL;
+    close_attempt(attempt);
+    answer(handshake, status, failure);
+}
+
+static void succeed(struct attempt *attempt)
+{
+    struct handshake *handshake = attempt->handshake;
+    enum { SURPLUS = TLS_MAX_HANDSHAKE };
+
+    handshake->surplus = malloc(SURPLUS);
+    if (!handshake->surplus) {
+        fail_attempt(attempt, STATUS_NO_MEMORY, "out of memory");
+        return;
+    }
+    handshake->surplus_length =
+        tls_take_surplus(attempt->tls, handshake->surplus, SURPLUS);
+    loop_watch_stop(&attempt->watch); /* before another loop has it */
+    handshake->tls = attempt->tls;
+    handshake->fd = attempt->fd;
+    attempt->tls = NULL;
+    attempt->fd = -1;
+    attempt->handshake = NULL;
+    close_attempt(attempt);
+    answer(handshake, STATUS_OK, "");
+}
+
+/* ---- the handshake itself ---- */
+
+/* Bytes of ours out; false if the connection is broken. */
+static bool send_outgoing(struct attempt *attempt)
+{
+    for (;;) {
+        size_t length;
+        const uint8_t *bytes = tls_outgoing(attempt->tls, &length);
+        ssize_t sent;
+
+        if (length == 0 || !attempt->writable)
+            return true;
+        sent = send(attempt->fd, bytes, length, MSG_NOSIGNAL);
+        if (sent > 0)
+            tls_sent(attempt->tls, (size_t)sent);
+        else if (errno == EAGAIN)
+            attempt->writable = false;
+        else if (errno != EINTR)
+            return false;
+    }
+}
+
+/*
+ * Bytes of the peer in; STATUS_OK with |*bytes| 0 if there are none now.
+ */
+static enum status read_incoming(struct attempt *attempt, size_t *bytes)
+{
+    uint8_t buffer[READ_BYTES];
+    ssize_t length;
+
+    *bytes = 0;
+    if (!attempt->readable)
+        return STATUS_OK;
+    do
+        length = recv(attempt->fd, buffer, sizeof(buffer), 0);
+    while (length < 0 && errno == EINTR);
+    if (length == 0)
+        return STATUS_CLOSED;
+    if (length < 0 && errno == EAGAIN) {
+        attempt->readable = false;
+        return STATUS_OK;
+    }
+    if (length < 0)
+        return status_from_errno(errno);
+    *bytes = (size_t)length;
+    return tls_incoming(attempt->tls, buffer, (size_t)length);
+}
+
+static void fail_tls(struct attempt *attempt, enum status status)
+{
+    char failure[512];
+
+    text_format(failure, sizeof(failure), "%s", tls_failure(attempt->tls));
+    (void)send_outgoing(attempt); /* our alert, if it fits */
+    /* A reset would destroy the alert on its way. */
+    shutdown(attempt->fd, SHUT_WR);
+    fail_attempt(attempt, status, failure);
+}
+
+static const char *ending_text(enum status status)
+{
+    return status == STATUS_CLOSED
+               ? "the peer closed the connection during the handshake"
+               : status_text(status);
+}
+
+/* One piece of the handshake a turn: others wait for their milliseconds. */
+static void run_attempt(struct loop_task *task)
+{
+    struct attempt *attempt = CONTAINER_OF(task, struct attempt, task);
+    bool established = false;
+    size_t bytes;
+    enum status status = read_incoming(attempt, &bytes);
+
+    if (status != STATUS_OK) {
+        fail_attempt(attempt, status, ending_text(status));
+        return;
+    }
+    status = tls_step(attempt->tls, &established);
+    if (status != STATUS_OK) {
+        fail_tls(attempt, status);
+        return;
+    }
+    if (!send_outgoing(attempt)) {
+        fail_attempt(attempt, STATUS_RESET, "the connection broke");
+        return;
+    }
+    tls_outgoing(attempt->tls, &bytes);
+    if (established && bytes == 0)
+        succeed(attempt);
+    else if (attempt->readable && !established)
+        loop_schedule(attempt->handshaker->loop, &attempt->task);
+}
+
+static void became_ready(struct loop_watch *watch, unsigned what)
+{
+    struct attempt *attempt = CONTAINER_OF(watch, struct attempt, watch);
+
+    if (what & (LOOP_READABLE | LOOP_HUNG_UP))
+        attempt->readable = true;
+    if (what & LOOP_WRITABLE)
+        attempt->writable = true;
+    loop_schedule(attempt->handshaker->loop, &attempt->task);
+}
+
+static void greet(struct attempt *attempt)
+{
+    struct handshaker *handshaker = attempt->handshaker;
+
+    attempt->tls =
+        tls_new(attempt->handshake->role, attempt->credentials->settings);
+    if (!attempt->tls ||
+        loop_watch_start(handshaker->loop, &attempt->watch, attempt->fd,
+                         became_ready) != STATUS_OK) {
+        fail_attempt(attempt, STATUS_NO_MEMORY, "out of memory");
+        return;
+    }
+    attempt->writable = true;
+    loop_schedule(handshaker->loop, &attempt->task);
+}
+
+static void dialled(void *context, enum status status, int fd)
+{
+    struct attempt *attempt = context;
+
+    attempt->dial = NULL;
+    if (status != STATUS_OK) {
+        fail_attempt(attempt, status, status_text(status));
+        return;
+    }
+    attempt->fd = fd;
+    greet(attempt);
+}
+
+static void timed_out(struct loop_timer *timer)
+{
+    struct attempt *attempt = CONTAINER_OF(timer, struct attempt, timer);
+
+    fail_attempt(attempt, STATUS_TIMEOUT, "the handshake took too long");
+}
+
+static void begin(struct handshaker *handshaker, struct handshake *handshake)
+{
+    struct attempt *attempt = calloc(1, sizeof(*attempt));
+    struct dial_options options = { .address = handshake->address,
+                                    .timeout_us = handshake->timeout_us,
+                                    .done = dialled,
+                                    .context = attempt };
+
+    if (!attempt) {
+        answer(handshake, STATUS_NO_MEMORY, "out of memory");
+        return;
+    }
+    attempt->handshaker = handshaker;
+    attempt->handshake = handshake;
+    attempt->credentials = newest(handshaker);
+    attempt->credentials->uses++;
+    attempt->fd = handshake->fd;
+    handshake->fd = -1;
+    loop_task_init(&attempt->task, run_attempt);
+    loop_timer_init(handshaker->loop, &attempt->timer, timed_out);
+    loop_timer_start(&attempt->timer, handshake->timeout_us);
+    list_append(&handshaker->attempts, &attempt->node);
+    if (handshake->role == TLS_SERVER) {
+        greet(attempt);
+        return;
+    }
+    attempt->dial = dial_start(handshaker->loop, &options);
+    if (!attempt->dial)
+        fail_attempt(attempt, STATUS_NO_MEMORY, "out of memory");
+}
+
+static void take_handshake(struct loop_message *message, bool discarded)
+{
+    struct handshake *handshake =
+        CONTAINER_OF(message, struct handshake, message);
+
+    if (discarded)
+        answer(handshake, STATUS_CLOSED, "stopping");
+    else if (!newest(handshake->handshaker))
+        answer(handshake, STATUS_CLOSED, "no identity to show");
+    else
+        begin(handshake->handshaker, handshake);
+}
+
+void handshaker_submit(struct handshaker *handshaker,
+                       struct handshake *handshake)
+{
+    handshake->handshaker = handshaker;
+    handshake->message.deliver = take_handshake;
+    loop_post(handshaker->loop, &handshake->message);
+}
+
+/* ---- checking live peers again ---- */
+
+static void deliver_verdict(struct loop_message *message, bool discarded)
+{
+    struct recheck *recheck = CONTAINER_OF(message, struct recheck, message);
+
+    if (discarded)
+        recheck_free(recheck);
+    else
+        recheck->done(recheck);
+}
+
+static void take_recheck(struct loop_message *message, bool discarded)
+{
+    struct recheck *recheck = CONTAINER_OF(message, struct recheck, message);
+    struct credentials *credentials =
+        discarded ? NULL : newest(recheck->handshaker);
+    struct crypto_error error = { .text = "nobody can tell any more" };
+
+    recheck->status = STATUS_CLOSED; /* who cannot be checked is not let in */
+    if (credentials)
+        recheck->status = trust_check_again(credentials->trust, recheck->chain,
+                                            recheck->length, &error);
+    text_format(recheck->failure, sizeof(recheck->failure), "%s", error.text);
+    recheck->message.deliver = deliver_verdict;
+    loop_post(recheck->reply_to, &recheck->message);
+}
+
+void handshaker_recheck(struct handshaker *handshaker, struct recheck *recheck)
+{
+    recheck->handshaker = handshaker;
+    recheck->message.deliver = take_recheck;
+    loop_post(handshaker->loop, &recheck->message);
+}
+
+/* ---- the thread ---- */
+
+static void *run(void *context)
+{
+    struct handshaker *handshaker = context;
+
+    loop_run(handshaker->loop);
+    return NULL;
+}
+
+/* Signals are the main thread's. */
+static int start_thread(struct handshaker *handshaker)
+{
+    sigset_t all, before;
+    int failed;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    failed = pthread_create(&handshaker->thread, NULL, run, handshaker);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failed;
+}
+
+enum status handshaker_start(struct handshaker **started)
+{
+    struct handshaker *handshaker = calloc(1, sizeof(*handshaker));
+
+    if (!handshaker)
+        return STATUS_NO_MEMORY;
+    list_init(&handshaker->credentials);
+    list_init(&handshaker->attempts);
+    handshaker->loop = loop_new();
+    if (!handshaker->loop || start_thread(handshaker) != 0) {
+        loop_free(handshaker->loop);
+        free(handshaker);
+        return STATUS_NO_MEMORY;
+    }
+    *started = handshaker;
+    return STATUS_OK;
+}
+
+void handshaker_stop(struct handshaker *handshaker)
+{
+    if (!handshaker)
+        return;
+    loop_stop(handshaker->loop);
+    pthread_join(handshaker->thread, NULL);
+    LIST_EACH(&handshaker->attempts, node)
+    {
+        fail_attempt(LIST_ITEM(node, struct attempt, node), STATUS_CLOSED,
+                     "stopping");
+    }
+    loop_free(handshaker->loop);
+    LIST_EACH(&handshaker->credentials, node)
+    {
+        free_credentials(LIST_ITEM(node, struct credentials, node));
+    }
+    free(handshaker);
+}

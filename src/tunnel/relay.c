@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: MIT */
+#include "tunnel/relay.h"
+#include "base/clock.h"
+#include "tunnel/tunnel.h"
+#include <poll.h>
+#include <string.h>
+
+enum {
+    MAX_PARTS = 16,
+    MAX_TURN_BYTES = 512 * 1024 /* read in a turn before others have theirs */
+};
+
+#define LINGER_US (2 * CLOCK_SECOND)
+#define LINGER_FIRST_US CLOCK_MS
+
+/* ---- the end ---- */
+
+static void released(struct loop_deferred *deferred)
+{
+    struct relay *relay = CONTAINER_OF(deferred, struct relay, deferred);
+
+    relay->events->ended(relay, (enum relay_ending)relay->ending);
+}
+
+static void leave_stream(struct relay *relay, enum code code)
+{
+    struct stream *stream = relay->stream;
+    struct tunnel *tunnel = relay->tunnel;
+
+    if (!stream)
+        return;
+    relay->stream = NULL;
+    relay->tunnel = NULL;
+    session_release(tunnel_session(tunnel), stream, code);
+    tunnel_touch(tunnel);
+}
+
+/* Nothing more will happen here; both sides have been dealt with. */
+static void end(struct relay *relay, enum relay_ending ending, enum code code)
+{
+    if (relay->closing)
+        return;
+    relay->closing = true;
+    relay->ending = (uint8_t)ending;
+    leave_stream(relay, code);
+    chunk_queue_clear(&relay->early, &relay->host->pool);
+    loop_task_cancel(&relay->task);
+    list_remove(&relay->node);
+    list_remove(&relay->linger);
+    relay->host->relay_count--;
+    loop_defer(relay->host->loop, &relay->deferred, released);
+}
+
+static void end_in_order(struct relay *relay)
+{
+    connection_close_in_order(&relay->connection);
+    end(relay, RELAY_ENDED_IN_ORDER, CODE_NONE);
+}
+
+static void end_by_reset(struct relay *relay, enum relay_ending ending,
+                         enum code code)
+{
+    connection_reset(&relay->connection);
+    end(relay, ending, code);
+}
+
+/* Both directions are done and nothing waits: that was an orderly end. */
+static void settle(struct relay *relay)
+{
+    if (!relay->closing && !relay->resetting && relay->up_ended &&
+        relay->down_ended && relay->connection.queue.bytes == 0)
+        end_in_order(relay);
+}
+
+/* ---- resets that wait for the bytes before them ---- */
+
+static void linger(struct relay *relay)
+{
+    struct host *host = relay->host;
+
+    if (relay->linger_until_us)
+        return;
+    relay->linger_until_us = loop_now_us(host->loop) + LINGER_US;
+    if (list_is_empty(&host->lingering))
+        loop_timer_start(&host->linger_timer, LINGER_FIRST_US);
+    list_append(&host->lingering, &relay->linger);
+}
+
+/* Are the bytes that came before the reset where they belong? */
+static bool is_delivered(const struct relay *relay)
+{
+    if (relay->ending == RELAY_RESET_HERE)
+        return !relay->stream || session_unsent(relay->stream) == 0;
+    return relay->connection.fd < 0 ||
+           (relay->connection.queue.bytes == 0 &&
+            connection_unacknowledged(&relay->connection) == 0);
+}
+
+/* |relay| is resetting: do it if it can be done, or wait. */
+static void reset_when_delivered(struct relay *relay)
+{
+    if (is_delivered(relay))
+        end_by_reset(relay, (enum relay_ending)relay->ending, CODE_RESET);
+    else
+        linger(relay);
+}
+
+void relay_linger(struct relay *relay, uint64_t now_us)
+{
+    if (is_delivered(relay) || now_us >= relay->linger_until_us) {
+        if (relay->stream) /* whatever has not left by now will not */
+            session_reset(tunnel_session(relay->tunnel), relay->stream,
+                          CODE_RESET);
+        end_by_reset(relay, (enum relay_ending)relay->ending, CODE_RESET);
+    }
+}
+
+/* The peer's side ended abruptly: pass on what came before, then the reset. */
+static void reset_connection(struct relay *relay, enum relay_ending ending)
+{
+    relay->up_ended = relay->down_ended = true;
+    relay->resetting = true;
+    relay->ending = (uint8_t)ending;
+    leave_stream(relay, CODE_RESET);
+    reset_when_delivered(relay);
+}
+
+/* The connection failed: pass on what was read, then the reset. */
+static void connection_failed(struct relay *relay)
+{
+    struct session *session;
+
+    if (relay->resetting || relay->closing || !relay->stream) {
+        end_by_reset(relay, RELAY_RESET_HERE, CODE_RESET);
+        return;
+    }
+    session = tunnel_session(relay->tunnel);
+    relay->up_ended = relay->down_ended = true;
+    relay->resetting = true;
+    relay->ending = RELAY_RESET_HERE;
+    connection_reset(&relay->connection);
+    session_reset_behind(session, relay->stream, CODE_RESET,
+                         loop_now_us(relay->host->loop));
+    session_stop(session, relay->stream, CODE_RESET);
+    tunnel_touch(relay->tunnel);
+    reset_when_delivered(relay);
+}
+
+/* Is an error behind the hang-up, and not just the application's FIN? */
+static bool has_failed(const struct relay *relay)
+{
+    struct pollfd poll_fd = { .fd = relay->connection.fd };
+
+    return relay->connection.fd >= 0 && relay->connection.hung_up &&
+           poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & POLLERR);
+}
+
+bool relay_is_abandoned(const struct relay *relay)
+{
+    return has_failed(relay);
+}
+
+/* ---- down: stream -> connection ---- */
+
+static void consumed(struct relay *relay, size_t bytes)
+{
+    if (!relay->stream || bytes == 0)
+        return;
+    session_consumed(tunnel_session(relay->tunnel), relay->stream, bytes,
+                     loop_now_us(relay->host->loop));
+    tunnel_touch(relay->tunnel);
+}
+
+/* Everything has gone down: pass on the FIN. */
+static enum status pass_fin(struct relay *relay)
+{
+    enum status status;
+
+    if (!relay->down_finished || relay->down_ended ||
+        relay->connection.fd < 0 || relay->connection.queue.bytes > 0)
+        return STATUS_OK;
+    relay->down_ended = true;
+    status = connection_finish(&relay->connection);
+    if (status == STATUS_OK && relay->stream) {
+        session_fin_consumed(tunnel_session(relay->tunnel), relay->stream,
+                             loop_now_us(relay->host->loop));
+        tunnel_touch(relay->tunnel);
+    }
+    return status;
+}
+
+/* What waits in the queue. */
+static enum status push_down(struct relay *relay)
+{
+    size_t taken;
+    enum status status = connection_flush(&relay->connection, &taken);
+
+    consumed(relay, taken);
+    return status == STATUS_OK ? pass_fin(relay) : status;
+}
+
+/* Copy what the kernel did not take of |parts|. */
+static enum status keep_rest(struct relay *relay, const struct iovec *parts,
+                             int count, size_t taken)
+{
+    for (int i = 0; i < count; i++) {
+        const uint8_t *bytes = parts[i].iov_base;
+        size_t length = parts[i].iov_len;
+        size_t skip = taken < length ? taken : length;
+
+        taken -= skip;
+        if (length > skip && connection_queue(&relay->connection, bytes + skip,
+                                              length - skip) != STATUS_OK)
+            return STATUS_NO_MEMORY;
+    }
+    return STATUS_OK;
+}
+
+void relay_down(struct relay *relay, const struct iovec *parts, int count,
+                size_t bytes, bool finished)
+{
+    enum status status = STATUS_OK;
+    size_t taken = 0;
+
+    if (relay->closing || relay->down_ended) {
+        consumed(relay, bytes); /* nobody to give them to any more */
+        return;
+    }
+    if (relay->connection.fd >= 0 && bytes > 0)
+        status = connection_write(&relay->connection, parts, count, &taken);
+    if (status == STATUS_OK &&
+        keep_rest(relay, parts, count, taken) != STATUS_OK) {
+        relay_abort(relay, RELAY_SHORT);
+        return;
+    }
+    relay->down_bytes += bytes;
+    consumed(relay, taken);
+    relay->down_finished = relay->down_finished || finished;
+    if (status == STATUS_OK)
+        status = pass_fin(relay);
+    if (status != STATUS_OK)
+        connection_failed(relay);
+    else
+        settle(relay);
+}
+
+/* ---- up: connection -> stream ---- */
+
+static void up_ended(struct relay *relay)
+{
+    relay->up_ended = relay->up_finished = true;
+    session_finish(tunnel_session(relay->tunnel), relay->stream,
+                   loop_now_us(relay->host->loop));
+}
+
+/* One read; false if there is no more to do now. */
+static bool pull_some(struct relay *relay, size_t *pulled)
+{
+    struct session *session = tunnel_session(relay->tunnel);
+    struct iovec parts[MAX_PARTS];
+    int count = session_prepare(session, relay->stream, parts, MAX_PARTS);
+    enum status status;
+    size_t bytes = 0;
+
+    if (count == 0) { /* relay_wake() follows */
+        if (has_failed(relay))
+            connection_failed(relay);
+        return false;
+    }
+    status = connection_read(&relay->connection, parts, count, &bytes);
+    session_commit(session, relay->stream, bytes,
+                   loop_now_us(relay->host->loop));
+    relay->up_bytes += bytes;
+    *pulled += bytes;
+    if (status == STATUS_CLOSED)
+        up_ended(relay);
+    else if (status != STATUS_OK)
+        connection_failed(relay);
+    return status == STATUS_OK && bytes > 0;
+}
+
+static void pull_up(struct relay *relay)
+{
+    size_t pulled = 0;
+
+    while (relay->stream && !relay->up_ended && relay->connection.readable) {
+        if (pulled >= MAX_TURN_BYTES) {
+            loop_schedule(relay->host->loop, &relay->task);
+            break;
+        }
+        if (!pull_some(relay, &pulled))
+            break;
+    }
+    if (relay->tunnel)
+        tunnel_touch(relay->tunnel);
+}
+
+static void run(struct loop_task *task)
+{
+    struct relay *relay = CONTAINER_OF(task, struct relay, task);
+
+    if (relay->closing || relay->connection.fd < 0)
+        return;
+    if (relay->connection.queue.bytes > 0 || relay->down_finished) {
+        if (push_down(relay) != STATUS_OK) {
+            connection_failed(relay);
+            return;
+        }
+    }
+    if (relay->resetting) {
+        reset_when_delivered(relay);
+        return;
+    }
+    pull_up(relay);
+    settle(relay);
+}
+
+void relay_wake(struct relay *relay)
+{
+    loop_schedule(relay->host->loop, &relay->task);
+}
+
+/* ---- what becomes of the stream ---- */
+
+void relay_stream_reset(struct relay *relay, enum code code)
+{
+    (void)code;
+    if (!relay->closing && !relay->resetting)
+        reset_connection(relay, RELAY_RESET_THERE);
+}
+
+void relay_stream_stopped(struct relay *relay, enum code code)
+{
+    (void)code;
+    if (relay->closing || relay->resetting)
+        return;
+    relay->up_ended = true;
+    settle(relay);
+}
+
+void relay_stream_refused(struct relay *relay, enum code code, bool delivered)
+{
+    if (relay->closing || relay->resetting)
+        return;
+    if (!delivered)
+        session_take_back(tunnel_session(relay->tunnel), relay->stream,
+                          &relay->early);
+    leave_stream(relay, code);
+    relay->events->open_failed(relay, code, delivered);
+}
+
+void relay_stream_lost(struct relay *relay)
+{
+    relay->stream = NULL;
+    relay->tunnel = NULL;
+    if (!relay->closing && !relay->resetting)
+        reset_connection(relay, RELAY_LOST);
+}
+
+/* ---- from outside ---- */
+
+void relay_init(struct relay *relay, struct host *host,
+                const struct relay_events *events)
+{
+    *relay = (struct relay){ .host = host, .events = events };
+    loop_task_init(&relay->task, run);
+    connection_init(&relay->connection, host->loop, &host->pool, &relay->task);
+    list_init(&relay->linger);
+    list_append(&host->relays, &relay->node);
+    host->relay_count++;
+}
+
+enum status relay_connect(struct relay *relay, int fd)
+{
+    enum status status = connection_open(&relay->connection, fd);
+
+    if (status == STATUS_OK && relay->stream)
+        session_accept(tunnel_session(relay->tunnel), relay->stream,
+                       loop_now_us(relay->host->loop));
+    return status;
+}
+
+enum status relay_attach(struct relay *relay, struct tunnel *tunnel,
+                         const struct metadata *metadata)
+{
+    struct session *session = tunnel_session(tunnel);
+    uint64_t now_us = loop_now_us(relay->host->loop);
+    enum status status = session_open(session, metadata, relay, &relay->early,
+                                      now_us, &relay->stream);
+
+    if (status != STATUS_OK)
+        return status;
+    relay->tunnel = tunnel;
+    if (relay->up_finished)
+        session_finish(session, relay->stream, now_us);
+    tunnel_touch(tunnel);
+    loop_schedule(relay->host->loop, &relay->task);
+    return STATUS_OK;
+}
+
+void relay_adopt(struct relay *relay, struct tunnel *tunnel,
+                 struct stream *stream)
+{
+    stream->owner = relay;
+    relay->tunnel = tunnel;
+    relay->stream = stream;
+}
+
+void relay_refuse(struct relay *relay, enum code code)
+{
+    if (relay->stream) {
+        session_refuse(tunnel_session(relay->tunnel), relay->stream, code,
+                       false);
+        tunnel_touch(relay->tunnel);
+    }
+    end_by_reset(relay, RELAY_REFUSED, code);
+}
+
+void relay_abort(struct relay *relay, enum relay_ending ending)
+{
+    end_by_reset(relay, ending, CODE_RESET);
+}
