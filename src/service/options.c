@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/options.h"
+#include "base/clock.h"
+#include <string.h>
+
+static const char *const balance_texts[] = {
+    [BALANCE_ROUND_ROBIN] = "round-robin",
+    [BALANCE_LEAST_LOADED] = "least-loaded",
+    [BALANCE_TWO_CHOICES] = "two-choices",
+    [BALANCE_HASH] = "hash",
+};
+
+void service_options_init(struct service_options *options,
+                          enum service_role role)
+{
+    *options = (struct service_options){
+        .role = role,
+        .balance = BALANCE_LEAST_LOADED,
+        .connect_timeout_us = 3 * CLOCK_SECOND,
+        .max_connections = 10000,
+    };
+    if (role == SERVICE_OFFER)
+        return; /* waiting is done where the application is */
+    options->hold_us = 10 * CLOCK_SECOND;
+    options->max_waiting = 1000;
+}
+
+bool service_options_copy(struct service_options *to,
+                          const struct service_options *from)
+{
+    struct service_options copy = *from;
+
+    copy.listen = copy.sources = copy.peers = copy.allow =
+        (struct text_list){ 0 };
+    if (!text_list_copy(&copy.listen, &from->listen) ||
+        !text_list_copy(&copy.sources, &from->sources) ||
+        !text_list_copy(&copy.peers, &from->peers) ||
+        !text_list_copy(&copy.allow, &from->allow)) {
+        service_options_clear(&copy);
+        service_options_init(to, from->role);
+        return false;
+    }
+    *to = copy;
+    return true;
+}
+
+bool service_options_equal(const struct service_options *a,
+                           const struct service_options *b)
+{
+    return strcmp(a->name, b->name) == 0 && a->role == b->role &&
+           text_list_equal(&a->listen, &b->listen) &&
+           text_list_equal(&a->sources, &b->sources) &&
+           text_list_equal(&a->peers, &b->peers) &&
+           text_list_equal(&a->allow, &b->allow) && a->balance == b->balance &&
+           a->hold_us == b->hold_us &&
+           a->connect_timeout_us == b->connect_timeout_us &&
+           a->proxy_protocol == b->proxy_protocol &&
+           a->max_connections == b->max_connections &&
+           a->max_waiting == b->max_waiting;
+}
+
+void service_options_clear(struct service_options *options)
+{
+    text_list_clear(&options->listen);
+    text_list_clear(&options->sources);
+    text_list_clear(&options->peers);
+    text_list_clear(&options->allow);
+}
+
+const char *service_balance_text(enum service_balance balance)
+{
+    ASSERT((size_t)balance < ARRAY_LENGTH(balance_texts));
+    return balance_texts[balance];
+}
+
+bool service_balance_parse(const char *text, enum service_balance *balance)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(balance_texts); i++)
+        if (strcmp(text, balance_texts[i]) == 0) {
+            *balance = (enum service_balance)i;
+            return true;
+        }
+    return false;
+}
