@@ -52,17 +52,31 @@ struct host {
     struct hello hello;
     const struct host_events *events;
     void *context;
-    struct list tunnels; /* every one that is established */
-    struct list relays;  /* every one that lives */
-    uint32_t relay_count;
+    struct list tunnels;  /* every one that is established */
+    uint32_t relay_count; /* relays and bridges that live */
     uint64_t next_tunnel; /* numbers for logs and status */
     uint8_t *input;       /* what a tunnel reads into */
     uint8_t *output;      /* what a tunnel seals into */
 
-    /* Relays that wait, for a bounded time, for their last bytes to go. */
     struct list lingering;
     struct loop_timer linger_timer;
 };
+
+/*
+ * A relay or bridge that waits, for a bounded time, for its last bytes to go
+ * before it resets.  |look| is called every few milliseconds and once when the
+ * time is over; host_leave() ends it.
+ */
+struct lingering {
+    struct list node;  /* in host.lingering */
+    uint64_t until_us; /* 0: it does not linger */
+    void (*look)(struct lingering *lingering, bool is_over);
+};
+
+void host_linger(struct host *host, struct lingering *lingering,
+                 void (*look)(struct lingering *lingering, bool is_over));
+/* Harmless for one that is zeroed or does not linger. */
+void host_leave(struct lingering *lingering);
 
 #define HOST_INPUT_BYTES (512u * 1024)
 #define HOST_OUTPUT_BYTES (256u * 1024)

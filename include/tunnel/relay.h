@@ -35,6 +35,8 @@ enum relay_ending {
 };
 
 struct relay_events {
+    /* The service was reached; may be NULL. */
+    void (*answered)(struct relay *relay);
     /*
      * The peer refused the stream.  It is gone, and what was written to it is
      * kept if |delivered| is false: relay_attach() presents it elsewhere.
@@ -53,19 +55,17 @@ struct relay {
     const struct relay_events *events; /* borrowed */
     struct tunnel *tunnel;             /* NULL without a stream */
     struct stream *stream;             /* NULL before, between and after */
-    struct list node;                  /* in host.relays */
-    struct list linger;                /* in host.lingering */
-    uint64_t linger_until_us;
+    struct lingering lingering;
     uint64_t up_bytes;
     uint64_t down_bytes;
     struct chunk_queue early; /* taken back from a stream that was refused */
     uint8_t ending;           /* enum relay_ending */
-    bool is_direct;
-    bool up_ended;      /* no more bytes go up */
-    bool up_finished;   /* by FIN */
-    bool down_ended;    /* no more bytes come down */
-    bool down_finished; /* by FIN: it has yet to reach the connection */
-    bool resetting;     /* reset the connection when it has its last bytes */
+    bool answered;            /* the far end has been heard of */
+    bool up_ended;            /* no more bytes go up */
+    bool up_finished;         /* by FIN */
+    bool down_ended;          /* no more bytes come down */
+    bool down_finished;       /* by FIN: it has yet to reach the connection */
+    bool resetting; /* reset the connection when it has its last bytes */
     bool closing;
 };
 
@@ -83,6 +83,16 @@ MUST_CHECK enum status relay_connect(struct relay *relay, int fd);
 MUST_CHECK enum status relay_attach(struct relay *relay, struct tunnel *tunnel,
                                     const struct metadata *metadata);
 
+/* Bytes of the application that were read before, by another worker. */
+MUST_CHECK enum status relay_prefix(struct relay *relay, const uint8_t *bytes,
+                                    size_t length);
+
+/*
+ * Give the connection of a relay without a stream away, as connection_take().
+ * |ended| follows, not from inside.
+ */
+int relay_take(struct relay *relay);
+
 /* Become the owner of a stream the peer opened. */
 void relay_adopt(struct relay *relay, struct tunnel *tunnel,
                  struct stream *stream);
@@ -96,19 +106,15 @@ void relay_refuse(struct relay *relay, enum code code);
 /* Reset both sides.  |ended| follows, not from inside. */
 void relay_abort(struct relay *relay, enum relay_ending ending);
 
-/* Has the application, whose connection waits for a stream, gone? */
-bool relay_is_abandoned(const struct relay *relay);
-
 /* ---- for the tunnel, which is the one to call these ---- */
 
 /* |parts|, and FIN behind them if |finished|, came for the stream. */
 void relay_down(struct relay *relay, const struct iovec *parts, int count,
                 size_t bytes, bool finished);
+void relay_stream_answered(struct relay *relay);
 void relay_stream_reset(struct relay *relay, enum code code);
 void relay_stream_stopped(struct relay *relay, enum code code);
 void relay_stream_refused(struct relay *relay, enum code code, bool delivered);
 void relay_stream_lost(struct relay *relay); /* with its tunnel */
 void relay_wake(struct relay *relay);        /* there is room in the stream */
-/* The deadline of a lingering relay has come, or it may be done. */
-void relay_linger(struct relay *relay, uint64_t now_us);
 #endif

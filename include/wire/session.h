@@ -47,9 +47,10 @@ void session_free(struct session *session);
 /* ---- in ---- */
 
 enum session_event_type {
-    SESSION_NOTHING, /* the input is used up */
-    SESSION_READY,   /* the peer's HELLO is here: streams may be opened */
-    SESSION_OPENED,  /* the peer opened |stream|: give it an owner or refuse */
+    SESSION_NOTHING,  /* the input is used up */
+    SESSION_READY,    /* the peer's HELLO is here: streams may be opened */
+    SESSION_OPENED,   /* the peer opened |stream|: give it an owner or refuse */
+    SESSION_ANSWERED, /* the service was reached; or SESSION_DATA says so */
     SESSION_OPEN_FAILED, /* |code|, |delivered|; the stream is dead */
     SESSION_DATA,        /* |bytes|, and FIN behind them if |finished| */
     SESSION_RESET,       /* the peer's direction ended abruptly: |code| */

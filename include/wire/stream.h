@@ -67,7 +67,7 @@ struct stream {
     bool delivered : 1; /* for OPEN_FAIL: a byte reached the service */
 
     bool answered : 1; /* any frame has come back for our OPEN */
-    bool spoken : 1;     /* any frame of ours has gone out for it */
+    bool spoken : 1;   /* any frame of ours has gone out for it */
     bool fin_sent : 1;
     bool discarding : 1; /* STOP was sent: drop what still arrives */
     bool starved : 1;    /* the owner wants to write and could not */

@@ -2,13 +2,13 @@
 #include "tunnel/host.h"
 #include "base/clock.h"
 #include "base/text.h"
-#include "tunnel/relay.h"
 #include <stdlib.h>
 #include <string.h>
 
+#define LINGER_US (2 * CLOCK_SECOND)
+#define LINGER_FIRST_US CLOCK_MS
 #define LINGER_EVERY_US (5 * CLOCK_MS)
 
-/* Look after the relays that wait for their last bytes to go. */
 static void look_at_lingering(struct loop_timer *timer)
 {
     struct host *host = CONTAINER_OF(timer, struct host, linger_timer);
@@ -16,10 +16,32 @@ static void look_at_lingering(struct loop_timer *timer)
 
     LIST_EACH(&host->lingering, node)
     {
-        relay_linger(LIST_ITEM(node, struct relay, linger), now_us);
+        struct lingering *lingering = LIST_ITEM(node, struct lingering, node);
+
+        lingering->look(lingering, now_us >= lingering->until_us);
     }
     if (!list_is_empty(&host->lingering))
         loop_timer_start(&host->linger_timer, LINGER_EVERY_US);
+}
+
+void host_linger(struct host *host, struct lingering *lingering,
+                 void (*look)(struct lingering *lingering, bool is_over))
+{
+    if (lingering->until_us)
+        return;
+    lingering->until_us = loop_now_us(host->loop) + LINGER_US;
+    lingering->look = look;
+    if (list_is_empty(&host->lingering))
+        loop_timer_start(&host->linger_timer, LINGER_FIRST_US);
+    list_append(&host->lingering, &lingering->node);
+}
+
+void host_leave(struct lingering *lingering)
+{
+    if (!lingering->until_us)
+        return;
+    lingering->until_us = 0;
+    list_remove(&lingering->node);
 }
 
 enum status host_init(struct host *host, const struct host_options *options)
@@ -36,7 +58,6 @@ enum status host_init(struct host *host, const struct host_options *options)
                 options->version);
     chunk_pool_init(&host->pool, options->max_memory_bytes);
     list_init(&host->tunnels);
-    list_init(&host->relays);
     list_init(&host->lingering);
     loop_timer_init(host->loop, &host->linger_timer, look_at_lingering);
     host->input = malloc(HOST_INPUT_BYTES);
@@ -49,7 +70,7 @@ enum status host_init(struct host *host, const struct host_options *options)
 
 void host_clear(struct host *host)
 {
-    ASSERT(list_is_empty(&host->tunnels) && list_is_empty(&host->relays));
+    ASSERT(list_is_empty(&host->tunnels) && host->relay_count == 0);
     loop_timer_stop(&host->linger_timer);
     chunk_pool_clear(&host->pool);
     free(host->input);

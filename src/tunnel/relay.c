@@ -2,16 +2,13 @@
 #include "tunnel/relay.h"
 #include "base/clock.h"
 #include "tunnel/tunnel.h"
-#include <poll.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     MAX_PARTS = 16,
     MAX_TURN_BYTES = 512 * 1024 /* read in a turn before others have theirs */
 };
-
-#define LINGER_US (2 * CLOCK_SECOND)
-#define LINGER_FIRST_US CLOCK_MS
 
 /* ---- the end ---- */
 
@@ -45,8 +42,7 @@ static void end(struct relay *relay, enum relay_ending ending, enum code code)
     leave_stream(relay, code);
     chunk_queue_clear(&relay->early, &relay->host->pool);
     loop_task_cancel(&relay->task);
-    list_remove(&relay->node);
-    list_remove(&relay->linger);
+    host_leave(&relay->lingering);
     relay->host->relay_count--;
     loop_defer(relay->host->loop, &relay->deferred, released);
 }
@@ -74,18 +70,6 @@ static void settle(struct relay *relay)
 
 /* ---- resets that wait for the bytes before them ---- */
 
-static void linger(struct relay *relay)
-{
-    struct host *host = relay->host;
-
-    if (relay->linger_until_us)
-        return;
-    relay->linger_until_us = loop_now_us(host->loop) + LINGER_US;
-    if (list_is_empty(&host->lingering))
-        loop_timer_start(&host->linger_timer, LINGER_FIRST_US);
-    list_append(&host->lingering, &relay->linger);
-}
-
 /* Are the bytes that came before the reset where they belong? */
 static bool is_delivered(const struct relay *relay)
 {
@@ -96,23 +80,24 @@ static bool is_delivered(const struct relay *relay)
             connection_unacknowledged(&relay->connection) == 0);
 }
 
+static void look_at_linger(struct lingering *lingering, bool is_over)
+{
+    struct relay *relay = CONTAINER_OF(lingering, struct relay, lingering);
+
+    if (!is_over && !is_delivered(relay))
+        return;
+    if (relay->stream) /* whatever has not left by now will not */
+        session_reset(tunnel_session(relay->tunnel), relay->stream, CODE_RESET);
+    end_by_reset(relay, (enum relay_ending)relay->ending, CODE_RESET);
+}
+
 /* |relay| is resetting: do it if it can be done, or wait. */
 static void reset_when_delivered(struct relay *relay)
 {
     if (is_delivered(relay))
         end_by_reset(relay, (enum relay_ending)relay->ending, CODE_RESET);
     else
-        linger(relay);
-}
-
-void relay_linger(struct relay *relay, uint64_t now_us)
-{
-    if (is_delivered(relay) || now_us >= relay->linger_until_us) {
-        if (relay->stream) /* whatever has not left by now will not */
-            session_reset(tunnel_session(relay->tunnel), relay->stream,
-                          CODE_RESET);
-        end_by_reset(relay, (enum relay_ending)relay->ending, CODE_RESET);
-    }
+        host_linger(relay->host, &relay->lingering, look_at_linger);
 }
 
 /* The peer's side ended abruptly: pass on what came before, then the reset. */
@@ -144,20 +129,6 @@ static void connection_failed(struct relay *relay)
     session_stop(session, relay->stream, CODE_RESET);
     tunnel_touch(relay->tunnel);
     reset_when_delivered(relay);
-}
-
-/* Is an error behind the hang-up, and not just the application's FIN? */
-static bool has_failed(const struct relay *relay)
-{
-    struct pollfd poll_fd = { .fd = relay->connection.fd };
-
-    return relay->connection.fd >= 0 && relay->connection.hung_up &&
-           poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & POLLERR);
-}
-
-bool relay_is_abandoned(const struct relay *relay)
-{
-    return has_failed(relay);
 }
 
 /* ---- down: stream -> connection ---- */
@@ -216,12 +187,22 @@ static enum status keep_rest(struct relay *relay, const struct iovec *parts,
     return STATUS_OK;
 }
 
+void relay_stream_answered(struct relay *relay)
+{
+    if (relay->answered)
+        return;
+    relay->answered = true;
+    if (relay->events->answered)
+        relay->events->answered(relay);
+}
+
 void relay_down(struct relay *relay, const struct iovec *parts, int count,
                 size_t bytes, bool finished)
 {
     enum status status = STATUS_OK;
     size_t taken = 0;
 
+    relay_stream_answered(relay);
     if (relay->closing || relay->down_ended) {
         consumed(relay, bytes); /* nobody to give them to any more */
         return;
@@ -263,7 +244,7 @@ static bool pull_some(struct relay *relay, size_t *pulled)
     size_t bytes = 0;
 
     if (count == 0) { /* relay_wake() follows */
-        if (has_failed(relay))
+        if (connection_has_failed(&relay->connection))
             connection_failed(relay);
         return false;
     }
@@ -301,11 +282,16 @@ static void run(struct loop_task *task)
 
     if (relay->closing || relay->connection.fd < 0)
         return;
-    if (relay->connection.queue.bytes > 0 || relay->down_finished) {
-        if (push_down(relay) != STATUS_OK) {
+    if (!relay->stream && !relay->resetting) { /* it waits for one */
+        if (connection_has_failed(&relay->connection))
             connection_failed(relay);
-            return;
-        }
+        return;
+    }
+    if ((relay->connection.queue.bytes > 0 ||
+         (relay->down_finished && !relay->down_ended)) &&
+        push_down(relay) != STATUS_OK) {
+        connection_failed(relay);
+        return;
     }
     if (relay->resetting) {
         reset_when_delivered(relay);
@@ -365,15 +351,18 @@ void relay_init(struct relay *relay, struct host *host,
     *relay = (struct relay){ .host = host, .events = events };
     loop_task_init(&relay->task, run);
     connection_init(&relay->connection, host->loop, &host->pool, &relay->task);
-    list_init(&relay->linger);
-    list_append(&host->relays, &relay->node);
     host->relay_count++;
 }
 
 enum status relay_connect(struct relay *relay, int fd)
 {
-    enum status status = connection_open(&relay->connection, fd);
+    enum status status;
 
+    if (relay->closing) { /* in this very turn */
+        close(fd);
+        return STATUS_CLOSED;
+    }
+    status = connection_open(&relay->connection, fd);
     if (status == STATUS_OK && relay->stream)
         session_accept(tunnel_session(relay->tunnel), relay->stream,
                        loop_now_us(relay->host->loop));
@@ -396,6 +385,29 @@ enum status relay_attach(struct relay *relay, struct tunnel *tunnel,
     tunnel_touch(tunnel);
     loop_schedule(relay->host->loop, &relay->task);
     return STATUS_OK;
+}
+
+enum status relay_prefix(struct relay *relay, const uint8_t *bytes,
+                         size_t length)
+{
+    uint64_t offset = 0;
+
+    if (!chunk_queue_copy(&relay->early, &relay->host->pool, bytes, length))
+        return STATUS_NO_MEMORY;
+    for (struct chunk *chunk = relay->early.head; chunk; chunk = chunk->next) {
+        chunk->offset = offset;
+        offset += chunk->end;
+    }
+    return STATUS_OK;
+}
+
+int relay_take(struct relay *relay)
+{
+    int fd = connection_take(&relay->connection);
+
+    ASSERT(!relay->stream);
+    end(relay, RELAY_REFUSED, CODE_NONE);
+    return fd;
 }
 
 void relay_adopt(struct relay *relay, struct tunnel *tunnel,

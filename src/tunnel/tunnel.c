@@ -332,6 +332,9 @@ static void react(struct tunnel *tunnel, const struct session_event *event)
         host->events->stream_opened(host->context, tunnel, event->stream,
                                     event->metadata);
         break;
+    case SESSION_ANSWERED:
+        relay_stream_answered(event->stream->owner);
+        break;
     case SESSION_OPEN_FAILED:
         relay_stream_refused(event->stream->owner, event->code,
                              event->delivered);

@@ -254,7 +254,6 @@ static const char *take_window(struct session *session, struct arrival *arrival,
     uint64_t limit = bytes_take_u64(&arrival->reader);
     uint64_t bytes;
 
-    (void)event;
     if (!stream || stream->sending == SENDING_OVER)
         return fault;
     fault = stream_window_fault(stream, consumed, limit);
@@ -266,12 +265,17 @@ static const char *take_window(struct session *session, struct arrival *arrival,
     if (consumed == stream->acknowledged && limit == stream->send_limit &&
         stream->answered) /* the first says that the service was reached */
         fault = glitch(session, arrival->now_us);
+    if (!stream->answered && stream->owner &&
+        session_is_ours(session, stream->id)) {
+        event->type = SESSION_ANSWERED;
+        event->stream = stream;
+    }
     stream->answered = true;
     stream->send_limit = limit;
     session_acknowledge(session, stream, bytes);
     if (consumed > stream->sent) {
         stream_advance(stream, STREAM_FIN_ACKNOWLEDGED);
-        session_settle(session, stream);
+        session_settle(session, stream); /* not if it has an owner to tell */
         return fault;
     }
     session_data(session, stream, arrival->now_us);

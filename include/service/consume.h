@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SERVICE_CONSUME_H
+#define SERVICE_CONSUME_H
+#include "service/arrival.h"
+#include "service/service.h"
+
+/*
+ * The application's side of a service behind tunnels: each connection becomes
+ * a stream to an ambassador that offers the service, another one if the first
+ * refuses, and waits while there is none.
+ */
+extern const struct service_kind consume_kind;
+
+/* Carry |arrival|, which is taken over. */
+void consume_accept(struct service *service, struct arrival *arrival);
+
+/*
+ * Hand over those that wait here, without a tunnel of this worker, by
+ * |give(context, arrival)|, which takes |arrival| over.
+ */
+void consume_hand_over(struct service *service,
+                       void (*give)(void *context, struct arrival *arrival),
+                       void *context);
+
+/* Reset every connection that goes to |place| or waits: the service goes. */
+void consume_abort(struct service *service);
+#endif

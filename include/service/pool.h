@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SERVICE_POOL_H
+#define SERVICE_POOL_H
+#include "base/check.h"
+#include "base/list.h"
+#include "base/random.h"
+#include "base/status.h"
+#include "discovery/endpoint.h"
+#include "service/balance.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * The places where a service may be, as one worker knows them: how many
+ * connections each has, how it has been doing, and which gets the next.
+ * Pure, but for memory.
+ *
+ * A place that fails rests, longer with each failure in a row; when the rest
+ * is over, one connection tries it, and only its success brings the others.
+ */
+struct peer;
+struct tunnel;
+
+struct place {
+    struct list node; /* in the pool, or removed: nowhere */
+    struct endpoint endpoint;
+    struct peer *peer;     /* consumed: the ambassador we dial; borrowed */
+    struct tunnel *tunnel; /* consumed: the one that dialled us; borrowed */
+    uint32_t number;       /* never given again */
+    uint32_t active;       /* connections it has */
+    uint64_t connections;  /* it ever had */
+    uint64_t failures;     /* to get there, ever */
+    uint32_t failed_in_a_row;
+    uint64_t rest_until_us;
+    uint64_t latency_us; /* to reach it, smoothed */
+    int64_t current;     /* of round robin */
+    const char *failure; /* the last, static text; "" */
+    bool is_probed;      /* one connection tries it after a rest */
+    bool is_removed;     /* gone with its last connection */
+};
+
+struct pool {
+    struct list places;
+    size_t count;
+    enum service_balance balance;
+    struct random random;
+    uint32_t next_number;
+    struct candidate *candidates; /* room for balance_choose() */
+    struct place **chosen_from;
+    size_t room;
+};
+
+void pool_init(struct pool *pool, enum service_balance balance, uint64_t seed);
+/* Every connection has ended. */
+void pool_clear(struct pool *pool);
+
+/*
+ * Add one, or take one away: it is freed when its last connection ends, which
+ * may be now.  NULL without memory.
+ */
+MUST_CHECK struct place *pool_add(struct pool *pool,
+                                  const struct endpoint *endpoint);
+void pool_remove(struct pool *pool, struct place *place);
+struct place *pool_find(const struct pool *pool, const struct address *address);
+
+enum { POOL_MAX_TRIED = 8 };
+
+/* Who wants a place, and where it has been. */
+struct pool_request {
+    uint64_t now_us;
+    uint64_t client;                /* balance_key() of who asks */
+    uint32_t tried[POOL_MAX_TRIED]; /* numbers of places */
+    uint32_t tried_count;
+    /* Whether a place can be used at all now; NULL: every one. */
+    bool (*is_usable)(void *context, const struct place *place);
+    void *context;
+};
+
+/* A place to try, marked as tried in |request|; NULL if there is none now. */
+struct place *pool_choose(struct pool *pool, struct pool_request *request);
+
+/* When a rest ends that lets pool_choose() choose again; UINT64_MAX: none. */
+uint64_t pool_next_us(const struct pool *pool, uint64_t now_us);
+
+/* A connection goes to |place|; it ends by pool_end(). */
+void pool_begin(struct place *place);
+/* It got there, in |latency_us|. */
+void pool_reached(struct place *place, uint64_t latency_us);
+/* It did not, because of |failure| (static text). */
+void pool_failed(struct place *place, const char *failure, uint64_t now_us);
+void pool_end(struct place *place);
+
+/* "up", "resting" or "down", as far as connections have shown. */
+const char *pool_state_of(const struct place *place, uint64_t now_us);
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SERVICE_SERVICE_H
+#define SERVICE_SERVICE_H
+#include "base/check.h"
+#include "base/list.h"
+#include "net/loop.h"
+#include "service/options.h"
+#include "service/pool.h"
+#include "tunnel/host.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * One service on one worker, in any of the three roles, and what the roles
+ * have in common: the places where it may be, the connections on their way
+ * through it, and those that wait because no place can be had right now.
+ * Owned by the switchboard.
+ */
+struct service;
+struct passage;
+
+/* What a role does; consume.c, direct.c and offer.c have one each. */
+struct service_kind {
+    /* Try to go on; called for a waiting passage when something changed. */
+    void (*retry)(struct passage *passage);
+    /* Give up: nothing was found in time. */
+    void (*give_up)(struct passage *passage);
+    /* Whether a place can be used now; NULL: every one. */
+    bool (*is_usable)(void *service, const struct place *place);
+};
+
+struct service {
+    struct list node; /* in the switchboard */
+    const struct service_kind *kind;
+    struct service_options options; /* owned */
+    struct switchboard *board;      /* borrowed */
+    struct host *host;              /* borrowed */
+    struct pool pool;
+    struct list passages;    /* every one */
+    struct list waiting;     /* those that wait, the first to give up first */
+    struct loop_timer timer; /* of those that wait */
+    uint32_t active;
+    uint32_t waiting_count;
+    bool is_removed; /* goes with its last passage */
+    bool was_usable; /* as last told */
+
+    /* Ever. */
+    uint64_t connections;
+    uint64_t failed; /* found no place */
+    uint64_t denied; /* were not allowed */
+    uint64_t ended_in_order;
+    uint64_t ended_by_reset;
+    uint64_t lost; /* with their tunnel */
+    uint64_t up_bytes;
+    uint64_t down_bytes;
+};
+
+/* One connection on its way through a service; embedded by each role. */
+struct passage {
+    struct list node;        /* in service.passages */
+    struct list waiting;     /* in service.waiting */
+    struct service *service; /* borrowed */
+    struct place *place;     /* where it goes, or NULL */
+    struct pool_request request;
+    uint64_t began_us;
+    uint64_t until_us;   /* it may wait until then */
+    const char *failure; /* of the last place tried; static text */
+};
+
+/* ---- for the roles ---- */
+
+/* False, and nothing begun, if the service has all the connections it may. */
+MUST_CHECK bool passage_begin(struct passage *passage, struct service *service,
+                              uint64_t client);
+/* The end, in any way. */
+void passage_end(struct passage *passage);
+
+/* The next place not tried yet; it is |passage->place| then. */
+MUST_CHECK bool passage_choose(struct passage *passage);
+/* It did not work out there. |is_fault|: of the place. */
+void passage_failed_there(struct passage *passage, const char *failure,
+                          bool is_fault);
+void passage_reached(struct passage *passage, uint64_t latency_us);
+
+/*
+ * No place now: wait for one, and try each again.  False if it may wait no
+ * longer, or too many do.
+ */
+MUST_CHECK bool passage_wait(struct passage *passage);
+
+/* Something changed: let those that wait try again, in their order. */
+void service_retry(struct service *service);
+
+/* Is there a place that can be used now? */
+bool service_is_usable(struct service *service);
+
+/* Does any of |patterns| match |identity|? */
+struct spiffe;
+bool service_matches(const struct text_list *patterns,
+                     const struct spiffe *identity);
+#endif

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/balance.h"
+
+static uint64_t mix(uint64_t value)
+{
+    value = (value ^ (value >> 33)) * UINT64_C(0xff51afd7ed558ccd);
+    value = (value ^ (value >> 33)) * UINT64_C(0xc4ceb9fe1a85ec53);
+    return value ^ (value >> 33);
+}
+
+uint64_t balance_key(const void *bytes, size_t length)
+{
+    const unsigned char *at = bytes;
+    uint64_t key = UINT64_C(0xcbf29ce484222325); /* FNV-1a, then mixed */
+
+    for (size_t i = 0; i < length; i++)
+        key = (key ^ at[i]) * UINT64_C(0x100000001b3);
+    return mix(key);
+}
+
+/* Those among whom to choose: usable, of the first tier, of some weight. */
+struct tier {
+    uint16_t priority;
+    bool weighted; /* somebody in it has a weight */
+    size_t count;
+};
+
+static struct tier first_tier(const struct candidate *candidates, size_t count)
+{
+    struct tier tier = { .priority = UINT16_MAX };
+
+    for (size_t i = 0; i < count; i++) {
+        const struct candidate *candidate = &candidates[i];
+
+        if (!candidate->usable)
+            continue;
+        if (tier.count == 0 || candidate->priority < tier.priority)
+            tier = (struct tier){ .priority = candidate->priority };
+        if (candidate->priority != tier.priority)
+            continue;
+        tier.weighted = tier.weighted || candidate->weight > 0;
+        tier.count++;
+    }
+    return tier;
+}
+
+static bool is_in(const struct tier *tier, const struct candidate *candidate)
+{
+    return candidate->usable && candidate->priority == tier->priority &&
+           (candidate->weight > 0 || !tier->weighted);
+}
+
+static int64_t weight_of(const struct candidate *candidate)
+{
+    return candidate->weight > 0 ? candidate->weight : 1;
+}
+
+/*
+ * Smooth weighted round robin: each gains its weight, the richest is chosen
+ * and pays what all gained, so the heavy ones do not come in a row.
+ */
+static size_t round_robin(struct candidate *candidates, size_t count,
+                          const struct tier *tier)
+{
+    size_t chosen = BALANCE_NONE;
+    int64_t total = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (!is_in(tier, &candidates[i]))
+            continue;
+        candidates[i].current += weight_of(&candidates[i]);
+        total += weight_of(&candidates[i]);
+        if (chosen == BALANCE_NONE ||
+            candidates[i].current > candidates[chosen].current)
+            chosen = i;
+    }
+    if (chosen != BALANCE_NONE)
+        candidates[chosen].current -= total;
+    return chosen;
+}
+
+/* Fewer connections for its weight? */
+static bool is_less_loaded(const struct candidate *a, const struct candidate *b)
+{
+    return ((uint64_t)a->active + 1) * (uint64_t)weight_of(b) <
+           ((uint64_t)b->active + 1) * (uint64_t)weight_of(a);
+}
+
+/* Ties go to whoever comes first from a random start. */
+static size_t least_loaded(const struct candidate *candidates, size_t count,
+                           const struct tier *tier, uint64_t random)
+{
+    size_t chosen = BALANCE_NONE;
+
+    for (size_t n = 0; n < count; n++) {
+        size_t i = (size_t)((random + n) % count);
+
+        if (is_in(tier, &candidates[i]) &&
+            (chosen == BALANCE_NONE ||
+             is_less_loaded(&candidates[i], &candidates[chosen])))
+            chosen = i;
+    }
+    return chosen;
+}
+
+/* One of the tier, with chances by weight. */
+static size_t pick(const struct candidate *candidates, size_t count,
+                   const struct tier *tier, uint64_t random)
+{
+    uint64_t total = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (is_in(tier, &candidates[i]))
+            total += (uint64_t)weight_of(&candidates[i]);
+    random = total ? random % total : 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!is_in(tier, &candidates[i]))
+            continue;
+        if (random < (uint64_t)weight_of(&candidates[i]))
+            return i;
+        random -= (uint64_t)weight_of(&candidates[i]);
+    }
+    return BALANCE_NONE;
+}
+
+/* What one more connection would wait: its latency times its queue. */
+static uint64_t cost(const struct candidate *candidate)
+{
+    uint64_t latency = candidate->latency_us ? candidate->latency_us : 1;
+
+    return latency * ((uint64_t)candidate->active + 1);
+}
+
+/* The better of two picked at random: nearly the best, without a herd. */
+static size_t two_choices(const struct candidate *candidates, size_t count,
+                          const struct tier *tier, uint64_t random)
+{
+    size_t first = pick(candidates, count, tier, mix(random));
+    size_t second = first;
+
+    if (first == BALANCE_NONE)
+        return first;
+    for (uint64_t n = 1; n < 8 && second == first; n++)
+        second = pick(candidates, count, tier, mix(random + n));
+    return cost(&candidates[second]) < cost(&candidates[first]) ? second
+                                                                : first;
+}
+
+/*
+ * Rendezvous hashing: each endpoint draws a number for the client and the
+ * highest wins, so an endpoint that leaves moves only its own clients.  Weight
+ * w draws w times as likely, by w draws of which the best counts.
+ */
+static size_t by_hash(const struct candidate *candidates, size_t count,
+                      const struct tier *tier, uint64_t client)
+{
+    enum { MAX_DRAWS = 16 };
+    size_t chosen = BALANCE_NONE;
+    uint64_t best = 0;
+    int64_t heaviest = 1;
+
+    for (size_t i = 0; i < count; i++)
+        if (is_in(tier, &candidates[i]) && weight_of(&candidates[i]) > heaviest)
+            heaviest = weight_of(&candidates[i]);
+    for (size_t i = 0; i < count; i++) {
+        int64_t draws;
+
+        if (!is_in(tier, &candidates[i]))
+            continue;
+        draws = weight_of(&candidates[i]);
+        if (heaviest > MAX_DRAWS) /* in proportion, at least one */
+            draws = (draws * MAX_DRAWS + heaviest - 1) / heaviest;
+        for (int64_t draw = 0; draw < draws; draw++) {
+            uint64_t score =
+                mix(client ^ mix(candidates[i].key + (uint64_t)draw));
+
+            if (chosen == BALANCE_NONE || score > best) {
+                chosen = i;
+                best = score;
+            }
+        }
+    }
+    return chosen;
+}
+
+size_t balance_choose(enum service_balance balance,
+                      struct candidate *candidates, size_t count,
+                      uint64_t client, uint64_t random)
+{
+    struct tier tier = first_tier(candidates, count);
+
+    if (tier.count == 0)
+        return BALANCE_NONE;
+    switch (balance) {
+    case BALANCE_ROUND_ROBIN:
+        return round_robin(candidates, count, &tier);
+    case BALANCE_LEAST_LOADED:
+        return least_loaded(candidates, count, &tier, random);
+    case BALANCE_TWO_CHOICES:
+        return two_choices(candidates, count, &tier, random);
+    case BALANCE_HASH:
+        return by_hash(candidates, count, &tier, client);
+    }
+    return BALANCE_NONE;
+}

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/consume.h"
+#include "base/log.h"
+#include "tunnel/peer.h"
+#include "tunnel/relay.h"
+#include "tunnel/tunnel.h"
+#include <stdlib.h>
+#include <string.h>
+
+struct outward {
+    struct passage passage;
+    struct relay relay;
+    struct metadata metadata;
+    struct address from;
+    uint64_t attached_us;
+};
+
+static struct outward *of_relay(struct relay *relay)
+{
+    return CONTAINER_OF(relay, struct outward, relay);
+}
+
+static struct outward *of_passage(struct passage *passage)
+{
+    return CONTAINER_OF(passage, struct outward, passage);
+}
+
+static struct tunnel *tunnel_of(const struct place *place)
+{
+    if (place->tunnel)
+        return tunnel_is_usable(place->tunnel) ? place->tunnel : NULL;
+    return place->peer ? peer_tunnel(place->peer) : NULL;
+}
+
+/* Is there a tunnel, and may who is at its end claim to offer the service? */
+static bool is_usable(void *context, const struct place *place)
+{
+    const struct service *service = context;
+    struct tunnel *tunnel = tunnel_of(place);
+
+    return tunnel &&
+           service_matches(&service->options.peers, tunnel_peer(tunnel));
+}
+
+static void log_failure(const struct outward *outward)
+{
+    char from[ADDRESS_TEXT];
+
+    LOG_LIMITED(20, LOG_WARNING, "connection_failed",
+                log_text("service", outward->passage.service->options.name),
+                log_text("from", address_format(&outward->from, from)),
+                log_text("reason", outward->passage.failure));
+}
+
+static void give_up(struct passage *passage)
+{
+    struct outward *outward = of_passage(passage);
+
+    if (!*passage->failure)
+        passage->failure = "no tunnel to a peer that may offer it";
+    passage->service->failed++;
+    log_failure(outward);
+    relay_abort(&outward->relay, RELAY_REFUSED);
+}
+
+static void retry(struct passage *passage)
+{
+    struct outward *outward = of_passage(passage);
+
+    while (passage_choose(passage)) {
+        enum status status =
+            relay_attach(&outward->relay, tunnel_of(passage->place),
+                         &outward->metadata);
+
+        if (status == STATUS_OK) {
+            outward->attached_us = loop_now_us(passage->service->host->loop);
+            return;
+        }
+        /* Full or going away is no fault; another may have room. */
+        passage_failed_there(passage, status_text(status), false);
+    }
+    if (!passage_wait(passage))
+        give_up(passage);
+}
+
+const struct service_kind consume_kind = { .retry = retry,
+                                           .give_up = give_up,
+                                           .is_usable = is_usable };
+
+/* ---- what becomes of the relay ---- */
+
+static void answered(struct relay *relay)
+{
+    struct outward *outward = of_relay(relay);
+    struct passage *passage = &outward->passage;
+
+    if (passage->place)
+        passage_reached(passage, loop_now_us(passage->service->host->loop) -
+                                     outward->attached_us);
+}
+
+/* A peer that drains is not at fault, and nor is one that denies us. */
+static bool is_fault(enum code code)
+{
+    return code != CODE_DRAINING && code != CODE_DENIED;
+}
+
+static void open_failed(struct relay *relay, enum code code, bool delivered)
+{
+    struct outward *outward = of_relay(relay);
+    struct passage *passage = &outward->passage;
+
+    if (passage->place)
+        passage_failed_there(passage, code_text(code), is_fault(code));
+    passage->failure = code_text(code);
+    if (code == CODE_DENIED) {
+        passage->service->denied++;
+        passage->until_us = 0; /* waiting would not change that */
+    }
+    if (delivered)
+        give_up(passage);
+    else
+        retry(passage);
+}
+
+static void count_ending(struct service *service, enum relay_ending ending)
+{
+    switch (ending) {
+    case RELAY_ENDED_IN_ORDER:
+        service->ended_in_order++;
+        break;
+    case RELAY_LOST:
+        service->lost++;
+        break;
+    case RELAY_RESET_HERE:
+    case RELAY_RESET_THERE:
+    case RELAY_REFUSED:
+    case RELAY_SHORT:
+        service->ended_by_reset++;
+        break;
+    }
+}
+
+static void ended(struct relay *relay, enum relay_ending ending)
+{
+    struct outward *outward = of_relay(relay);
+    struct service *service = outward->passage.service;
+
+    count_ending(service, ending);
+    service->up_bytes += relay->up_bytes;
+    service->down_bytes += relay->down_bytes;
+    passage_end(&outward->passage);
+    free(outward);
+}
+
+static const struct relay_events events = { .answered = answered,
+                                            .open_failed = open_failed,
+                                            .ended = ended };
+
+/* ---- arriving ---- */
+
+/* The application's address, for the far end; a Unix socket has none. */
+static void set_source(struct metadata *metadata, const struct address *from)
+{
+    if (from->length > 0 && from->family == AF_INET) {
+        memcpy(metadata->source_ip, &from->v4.sin_addr, 4);
+        metadata->source_ip_length = 4;
+    } else if (from->length > 0 && from->family == AF_INET6) {
+        memcpy(metadata->source_ip, &from->v6.sin6_addr, 16);
+        metadata->source_ip_length = 16;
+    } else {
+        return;
+    }
+    metadata->source_port = address_port(from);
+}
+
+static bool take_early(struct outward *outward, const struct arrival *arrival)
+{
+    outward->relay.up_ended = outward->relay.up_finished = arrival->finished;
+    return relay_prefix(&outward->relay, arrival->early,
+                        arrival->early_length) == STATUS_OK;
+}
+
+void consume_accept(struct service *service, struct arrival *arrival)
+{
+    struct outward *outward = calloc(1, sizeof(*outward));
+    int fd = arrival->fd;
+
+    if (!outward ||
+        !passage_begin(&outward->passage, service, arrival_client(arrival))) {
+        service->failed++;
+        LOG_LIMITED(5, LOG_WARNING, "connection_refused",
+                    log_text("service", service->options.name),
+                    log_text("reason", "as many as it may have"));
+        free(outward);
+        arrival_clear(arrival);
+        return;
+    }
+    outward->from = arrival->from;
+    memcpy(outward->metadata.service, service->options.name,
+           sizeof(outward->metadata.service));
+    set_source(&outward->metadata, &arrival->from);
+    if (arrival->until_us)
+        outward->passage.until_us = arrival->until_us;
+    relay_init(&outward->relay, service->host, &events);
+    arrival->fd = -1;
+    if (relay_connect(&outward->relay, fd) != STATUS_OK ||
+        !take_early(outward, arrival))
+        relay_abort(&outward->relay, RELAY_SHORT);
+    else
+        retry(&outward->passage);
+    arrival_clear(arrival);
+}
+
+/* ---- leaving ---- */
+
+/* Flat, since chunks belong to the pool of one worker. */
+static bool flatten_early(struct relay *relay, struct arrival *arrival)
+{
+    size_t length = relay->early.bytes;
+
+    arrival->early = length > 0 ? malloc(length) : NULL;
+    if (length > 0 && !arrival->early)
+        return false;
+    for (const struct chunk *chunk = relay->early.head; chunk;
+         chunk = chunk->next) {
+        memcpy(arrival->early + arrival->early_length,
+               chunk->room + CHUNK_HEADROOM, chunk->end);
+        arrival->early_length += chunk->end;
+    }
+    return true;
+}
+
+void consume_hand_over(struct service *service,
+                       void (*give)(void *context, struct arrival *arrival),
+                       void *context)
+{
+    LIST_EACH(&service->waiting, node)
+    {
+        struct passage *passage = LIST_ITEM(node, struct passage, waiting);
+        struct outward *outward = of_passage(passage);
+        struct arrival arrival = { .from = outward->from,
+                                   .role = SERVICE_CONSUME,
+                                   .until_us = passage->until_us,
+                                   .finished = outward->relay.up_finished };
+
+        if (!flatten_early(&outward->relay, &arrival))
+            return;
+        memcpy(arrival.service, service->options.name, sizeof(arrival.service));
+        arrival.fd = relay_take(&outward->relay);
+        give(context, &arrival);
+    }
+}
+
+void consume_abort(struct service *service)
+{
+    LIST_EACH(&service->passages, node)
+    {
+        struct passage *passage = LIST_ITEM(node, struct passage, node);
+
+        relay_abort(&of_passage(passage)->relay, RELAY_REFUSED);
+    }
+}

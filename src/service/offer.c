@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/offer.h"
+#include "base/log.h"
+#include "crypto/spiffe.h"
+#include "net/proxy_protocol.h"
+#include "service/reach.h"
+#include "tunnel/relay.h"
+#include "tunnel/tunnel.h"
+#include <stdlib.h>
+#include <string.h>
+
+struct inward {
+    struct reach reach;
+    struct relay relay;
+    struct metadata metadata;
+};
+
+static struct inward *of_relay(struct relay *relay)
+{
+    return CONTAINER_OF(relay, struct inward, relay);
+}
+
+static struct inward *of_reach(struct reach *reach)
+{
+    return CONTAINER_OF(reach, struct inward, reach);
+}
+
+static struct inward *of_passage(struct passage *passage)
+{
+    return of_reach(CONTAINER_OF(passage, struct reach, passage));
+}
+
+bool offer_allows(const struct service *service, struct tunnel *tunnel)
+{
+    return service_matches(&service->options.allow, tunnel_peer(tunnel));
+}
+
+/* ---- reaching the service ---- */
+
+/* The application's address as the peer told it. */
+static struct address source_of(const struct metadata *metadata)
+{
+    struct address source = { .length = 0 };
+
+    if (metadata->source_ip_length == 4) {
+        source.length = sizeof(source.v4);
+        source.family = AF_INET;
+        memcpy(&source.v4.sin_addr, metadata->source_ip, 4);
+    } else if (metadata->source_ip_length == 16) {
+        source.length = sizeof(source.v6);
+        source.family = AF_INET6;
+        memcpy(&source.v6.sin6_addr, metadata->source_ip, 16);
+    } else {
+        return source;
+    }
+    address_set_port(&source, metadata->source_port);
+    return source;
+}
+
+/*
+ * The service hears first whose connection this is.  Nothing has been queued
+ * yet: the header is put there before the stream brings bytes.
+ */
+static enum status announce(struct inward *inward)
+{
+    const struct service *service = inward->reach.passage.service;
+    struct address source = source_of(&inward->metadata);
+    struct list *first = list_first(&service->pool.places);
+    uint8_t header[PROXY_PROTOCOL_MAX];
+    size_t length;
+
+    if (!service->options.proxy_protocol)
+        return STATUS_OK;
+    length = proxy_protocol_write(
+        &source,
+        first ? &LIST_ITEM(first, struct place, node)->endpoint.address
+              : &source,
+        header);
+    return connection_queue(&inward->relay.connection, header, length);
+}
+
+static void connected(struct reach *reach, int fd)
+{
+    struct inward *inward = of_reach(reach);
+
+    if (relay_connect(&inward->relay, fd) != STATUS_OK)
+        relay_refuse(&inward->relay, CODE_OVERLOAD);
+}
+
+static void exhausted(struct reach *reach)
+{
+    struct inward *inward = of_reach(reach);
+    enum code code = code_from_status(reach->failure);
+
+    reach->passage.service->failed++;
+    /* Without a place to try, or while all rest, it is as if refused. */
+    relay_refuse(&inward->relay, code == CODE_NONE ? CODE_REFUSED : code);
+}
+
+static void retry(struct passage *passage)
+{
+    reach_next(&of_passage(passage)->reach);
+}
+
+static void give_up(struct passage *passage)
+{
+    exhausted(&of_passage(passage)->reach);
+}
+
+const struct service_kind offer_kind = { .retry = retry, .give_up = give_up };
+
+/* ---- what becomes of the relay ---- */
+
+static void ended(struct relay *relay, enum relay_ending ending)
+{
+    struct inward *inward = of_relay(relay);
+    struct service *service = inward->reach.passage.service;
+
+    if (ending == RELAY_ENDED_IN_ORDER)
+        service->ended_in_order++;
+    else if (ending == RELAY_LOST)
+        service->lost++;
+    else
+        service->ended_by_reset++;
+    service->up_bytes += relay->up_bytes;
+    service->down_bytes += relay->down_bytes;
+    reach_cancel(&inward->reach);
+    passage_end(&inward->reach.passage);
+    free(inward);
+}
+
+static const struct relay_events events = { .ended = ended };
+
+static void refuse(struct tunnel *tunnel, struct stream *stream, enum code code)
+{
+    session_refuse(tunnel_session(tunnel), stream, code, false);
+    tunnel_touch(tunnel);
+}
+
+void offer_open(struct service *service, struct tunnel *tunnel,
+                struct stream *stream, const struct metadata *metadata)
+{
+    struct inward *inward = calloc(1, sizeof(*inward));
+    uint64_t client =
+        balance_key(metadata->source_ip, metadata->source_ip_length);
+
+    if (!inward || !passage_begin(&inward->reach.passage, service, client)) {
+        free(inward);
+        refuse(tunnel, stream, CODE_OVERLOAD);
+        return;
+    }
+    inward->reach.connected = connected;
+    inward->reach.exhausted = exhausted;
+    inward->metadata = *metadata;
+    relay_init(&inward->relay, service->host, &events);
+    relay_adopt(&inward->relay, tunnel, stream);
+    if (announce(inward) != STATUS_OK)
+        relay_refuse(&inward->relay, CODE_OVERLOAD);
+    else
+        reach_next(&inward->reach);
+}
+
+/* ---- when policy or service change ---- */
+
+void offer_cut(struct service *service)
+{
+    LIST_EACH(&service->passages, node)
+    {
+        struct inward *inward =
+            of_passage(LIST_ITEM(node, struct passage, node));
+        struct relay *relay = &inward->relay;
+
+        if (!relay->tunnel || offer_allows(service, relay->tunnel))
+            continue;
+        service->denied++;
+        LOG(LOG_WARNING, "stream_cut",
+            log_text("service", service->options.name),
+            log_text("peer", tunnel_peer(relay->tunnel)->text),
+            log_text("reason", "not allowed any more"));
+        relay_abort(relay, RELAY_REFUSED);
+    }
+}
+
+void offer_abort(struct service *service)
+{
+    LIST_EACH(&service->passages, node)
+    {
+        relay_abort(&of_passage(LIST_ITEM(node, struct passage, node))->relay,
+                    RELAY_REFUSED);
+    }
+}

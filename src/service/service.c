@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/service.h"
+#include "base/clock.h"
+#include "crypto/spiffe.h"
+
+bool passage_begin(struct passage *passage, struct service *service,
+                   uint64_t client)
+{
+    uint64_t now_us = loop_now_us(service->host->loop);
+
+    if (service->active >= service->options.max_connections)
+        return false;
+    passage->service = service;
+    passage->request.client = client;
+    passage->request.is_usable = service->kind->is_usable;
+    passage->request.context = service;
+    passage->failure = "";
+    passage->began_us = now_us;
+    passage->until_us = now_us + service->options.hold_us;
+    list_init(&passage->waiting);
+    list_append(&service->passages, &passage->node);
+    service->active++;
+    service->connections++;
+    return true;
+}
+
+static void leave_place(struct passage *passage)
+{
+    struct place *place = passage->place;
+
+    passage->place = NULL;
+    if (place)
+        pool_end(place);
+}
+
+static void stop_waiting(struct passage *passage)
+{
+    if (list_is_empty(&passage->waiting))
+        return;
+    list_remove(&passage->waiting);
+    passage->service->waiting_count--;
+}
+
+void passage_end(struct passage *passage)
+{
+    leave_place(passage);
+    stop_waiting(passage);
+    list_remove(&passage->node);
+    passage->service->active--;
+}
+
+/* ---- waiting ---- */
+
+/* Look again when a place has rested, or the first must give up. */
+static void plan_next_look(struct service *service)
+{
+    uint64_t now_us = loop_now_us(service->host->loop);
+    uint64_t next_us = pool_next_us(&service->pool, now_us);
+    struct list *first = list_first(&service->waiting);
+    uint64_t until_us;
+
+    if (!first) {
+        loop_timer_stop(&service->timer);
+        return;
+    }
+    until_us = LIST_ITEM(first, struct passage, waiting)->until_us;
+    if (until_us < next_us)
+        next_us = until_us;
+    loop_timer_start(&service->timer, next_us > now_us ? next_us - now_us : 0);
+}
+
+bool passage_choose(struct passage *passage)
+{
+    struct service *service = passage->service;
+
+    passage->request.now_us = loop_now_us(service->host->loop);
+    passage->place = pool_choose(&service->pool, &passage->request);
+    if (!passage->place)
+        return false;
+    pool_begin(passage->place);
+    return true;
+}
+
+void passage_failed_there(struct passage *passage, const char *failure,
+                          bool is_fault)
+{
+    if (is_fault)
+        pool_failed(passage->place, failure,
+                    loop_now_us(passage->service->host->loop));
+    passage->failure = failure;
+    leave_place(passage);
+    plan_next_look(passage->service); /* for those that wait for it */
+}
+
+void passage_reached(struct passage *passage, uint64_t latency_us)
+{
+    struct service *service = passage->service;
+    bool was_down = passage->place->failed_in_a_row > 0;
+
+    pool_reached(passage->place, latency_us);
+    if (was_down && service->waiting_count > 0)
+        loop_timer_start(&service->timer, 0);
+}
+
+bool passage_wait(struct passage *passage)
+{
+    struct service *service = passage->service;
+    uint64_t now_us = loop_now_us(service->host->loop);
+
+    if (now_us >= passage->until_us)
+        return false;
+    if (list_is_empty(&passage->waiting)) {
+        if (service->waiting_count >= service->options.max_waiting)
+            return false;
+        list_append(&service->waiting, &passage->waiting);
+        service->waiting_count++;
+    }
+    passage->request.tried_count = 0;
+    plan_next_look(service);
+    return true;
+}
+
+static void look_at_waiting(struct service *service)
+{
+    uint64_t now_us = loop_now_us(service->host->loop);
+    struct list trying;
+
+    /* Those that try may come back to wait: walk a list of their own. */
+    list_init(&trying);
+    list_splice(&trying, &service->waiting);
+    service->waiting_count = 0;
+    while (!list_is_empty(&trying)) {
+        struct passage *passage =
+            LIST_ITEM(trying.next, struct passage, waiting);
+
+        list_remove(&passage->waiting);
+        if (now_us >= passage->until_us)
+            service->kind->give_up(passage);
+        else
+            service->kind->retry(passage);
+    }
+    plan_next_look(service);
+}
+
+void service_retry(struct service *service)
+{
+    look_at_waiting(service);
+}
+
+bool service_is_usable(struct service *service)
+{
+    struct list *places = &service->pool.places;
+
+    LIST_EACH(places, node)
+    {
+        const struct place *place = LIST_ITEM(node, struct place, node);
+
+        if (!service->kind->is_usable ||
+            service->kind->is_usable(service, place))
+            return true;
+    }
+    return false;
+}
+
+bool service_matches(const struct text_list *patterns,
+                     const struct spiffe *identity)
+{
+    for (size_t i = 0; i < patterns->count; i++)
+        if (spiffe_matches(identity, patterns->items[i]))
+            return true;
+    return false;
+}
