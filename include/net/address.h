@@ -29,23 +29,36 @@ struct address {
 /* Enough for any address as text. */
 enum { ADDRESS_TEXT = 128 };
 
-/* "192.0.2.1:80", "[2001:db8::1]:80", "unix:/path". */
+/*
+ * "192.0.2.1:80", "[2001:db8::1]:80", "[fe80::1%eth0]:80", "unix:/path" (no
+ * relative one), "unix:@abstract".  Port 0 is for listeners: any free one.
+ */
 MUST_CHECK bool address_parse(struct address *address, const char *text);
 
-/* The other way; returns |text|, which holds ADDRESS_TEXT bytes. */
+/* Why address_parse() says no, as half a sentence; NULL if it does not. */
+const char *address_why_not(const char *text);
+
+/*
+ * The other way; returns |text|, which holds ADDRESS_TEXT bytes.  Parses to
+ * an equal address, but for a Unix socket without a name or with an odd one.
+ */
 const char *address_format(const struct address *address, char *text);
 
 /*
  * Split "name:port" or "[v6]:port" or "v4:port".  |host| holds |size| bytes.
- * False if it is not of that form or the port is not 1 to 65535.
+ * False if it is not of that form, |host| neither a name nor an IP, or the
+ * port not 1 to 65535.
  */
 MUST_CHECK bool address_split(const char *text, char *host, size_t size,
                               uint16_t *port);
 
-/* |ip| is numeric, v4 or v6 (no brackets). */
+/* |ip| is numeric, v4 or v6 (no brackets), perhaps with its %interface. */
 MUST_CHECK bool address_from_ip(struct address *address, const char *ip,
                                 uint16_t port);
-/* A name of DNS: letters, digits, '-', '_', dots; at most 253 bytes. */
+/*
+ * A name of DNS: letters, digits, '-', '_', dots; at most 253 bytes, perhaps
+ * a dot at the end.  The last label is no number: that is a mistyped IPv4.
+ */
 MUST_CHECK bool address_is_host_name(const char *text);
 
 bool address_is_unix(const struct address *address);

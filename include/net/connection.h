@@ -15,6 +15,16 @@
  * kernel would not take yet.  Embedded in its owner, which learns through one
  * task that something became possible and then reads and writes.
  *
+ * A read that gave less than it could have taken is the last one until the
+ * kernel tells of more: |readable| says so, which saves asking again after
+ * each message.  Once an end is known to be behind the bytes (|hung_up|),
+ * reading goes on until it is reached.  What the kernel does not tell of (a
+ * reset that came together with data, urgent data, passed descriptors) is
+ * found by another read LOOP_SOON_US later.
+ *
+ * A failure is told by every later call, also when the kernel told it only
+ * once, and never becomes an end of file.
+ *
  * The socket is armed (SO_LINGER 1, 0): if this process dies, the other end
  * sees a reset, never an end of file.  Only connection_close_in_order(), after
  * both directions have ended, disarms it.  A Unix socket cannot carry a reset:
@@ -28,14 +38,19 @@ struct connection {
     bool finish_wanted; /* send FIN behind the queue */
     bool finished;      /* FIN is sent: nothing may be written */
     bool ended;         /* the peer's FIN was read */
+    enum status failed; /* how it failed; STATUS_OK if it did not */
     struct chunk_queue queue; /* taken, but not by the kernel yet */
     struct loop *loop;        /* borrowed */
     struct chunk_pool *pool;  /* borrowed; memory of the queue */
     struct loop_watch watch;
+    struct loop_visit look_again;
     struct loop_task *task; /* borrowed: scheduled when anything changes */
 };
 
-/* Without a socket yet: bytes may be queued, a FIN may be wanted. */
+/*
+ * Without a socket yet: bytes may be queued, a FIN may be wanted.  Reads and
+ * writes do nothing.
+ */
 void connection_init(struct connection *connection, struct loop *loop,
                      struct chunk_pool *pool, struct loop_task *task);
 
@@ -46,8 +61,9 @@ void connection_init(struct connection *connection, struct loop *loop,
 MUST_CHECK enum status connection_open(struct connection *connection, int fd);
 
 /*
- * Read into |parts|.  STATUS_OK with |*bytes| 0: nothing there now.
- * STATUS_CLOSED: the peer's FIN.  STATUS_RESET, _TIMEOUT, _IO: it failed.
+ * Read into |parts|, which have room.  STATUS_OK with |*bytes| 0: nothing
+ * there now.  STATUS_CLOSED: the peer's FIN.  STATUS_RESET, _TIMEOUT, _IO: it
+ * failed; what had arrived before was read first.
  */
 MUST_CHECK enum status connection_read(struct connection *connection,
                                        const struct iovec *parts, int count,
@@ -75,10 +91,30 @@ MUST_CHECK enum status connection_flush(struct connection *connection,
 /* Send FIN behind the queue, now or by a later flush. */
 MUST_CHECK enum status connection_finish(struct connection *connection);
 
-/* Bytes the kernel has taken but the peer's kernel not acknowledged; TCP. */
+/*
+ * Whether it failed, though nobody reads or writes: a FIN of the peer is no
+ * failure.
+ */
+bool connection_has_failed(const struct connection *connection);
+
+/*
+ * Give the descriptor away, as it is and no longer watched: for another loop.
+ * The queue must be empty.
+ */
+int connection_take(struct connection *connection);
+
+/*
+ * Bytes (a FIN counts one) the kernel has taken but the peer's kernel not
+ * acknowledged; TCP, 0 otherwise.
+ */
 size_t connection_unacknowledged(const struct connection *connection);
 
-/* Both ends are idempotent, and drop the queue. */
+/*
+ * Both ends are idempotent, and drop the queue.  In order: what the kernel
+ * has taken still arrives, then an end of file, even if this process dies.
+ * But bytes in the queue would be missing before that end of file, so then
+ * it is a reset all the same.
+ */
 void connection_close_in_order(struct connection *connection);
 void connection_reset(struct connection *connection);
 #endif

@@ -11,7 +11,8 @@
  * descriptors run out it does not spin: it gives up a reserve to reset the
  * connection at the head of the queue, pauses and tries again.
  *
- * TCP sockets are accepted non-blocking, close-on-exec, TCP_NODELAY.  A Unix
+ * TCP sockets are accepted non-blocking, close-on-exec, TCP_NODELAY.  An
+ * IPv6 listener takes no IPv4 connections.  A Unix
  * socket's path is taken over if nobody listens on it any more, created with
  * mode 0600 unless |mode| says otherwise, and removed at the end.
  */
@@ -29,14 +30,19 @@ struct net_error {
     char text[512];
 };
 
-/* On failure |error| is one sentence with the address and what to do. */
+/*
+ * On failure |error| is one sentence with the address and what to do:
+ * STATUS_CONFIG (in use, not ours, no such directory), STATUS_DENIED,
+ * STATUS_LIMIT or STATUS_NO_MEMORY.  Blocks for a second at worst, while
+ * another process takes over a Unix socket in the same directory.
+ */
 MUST_CHECK enum status listener_open(struct loop *loop,
                                      const struct listener_options *options,
                                      struct listener **listener,
                                      struct net_error *error);
 void listener_close(struct listener *listener); /* accepts NULL */
 
-/* Leave connections in the kernel's queue meanwhile. */
+/* Leave connections in the kernel's queue meanwhile; both are idempotent. */
 void listener_pause(struct listener *listener);
 void listener_resume(struct listener *listener);
 

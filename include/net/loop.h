@@ -28,7 +28,10 @@ MUST_CHECK struct loop *loop_new(void);
  */
 void loop_free(struct loop *loop);
 
-/* Turn until loop_stop(). */
+/*
+ * Turn until loop_stop(), which may have come before; then it can be run
+ * again.
+ */
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop); /* from any thread or signal watch */
 
@@ -49,10 +52,14 @@ void loop_task_init(struct loop_task *task, void (*run)(struct loop_task *));
 
 /*
  * Run |task| among this turn's tasks, or in the next turn if they have begun;
- * once, however often it is scheduled.  A turn with tasks does not wait.
+ * once, however often it is scheduled, and where it was scheduled first.  A
+ * turn with tasks does not wait.
  */
 void loop_schedule(struct loop *loop, struct loop_task *task);
-/* Run it among the last tasks of the turn that begins or goes on. */
+/*
+ * Run it among the last tasks of the turn that begins or goes on; of the next
+ * one if the last tasks have begun.
+ */
 void loop_schedule_last(struct loop *loop, struct loop_task *task);
 void loop_task_cancel(struct loop_task *task); /* harmless if not scheduled */
 
@@ -67,9 +74,14 @@ enum {
 /*
  * Edge-triggered: |ready| is told once when a direction becomes possible, and
  * must remember it until a call says EAGAIN.
+ *
+ * LOOP_HUNG_UP is certain for an end of file, and once told comes with every
+ * later call.  A failure of the socket (libevent does not say which events
+ * are EPOLLERR) may come as LOOP_READABLE and LOOP_WRITABLE without it.
  */
 struct loop_watch {
     struct event event;
+    struct loop *loop; /* borrowed */
     void (*ready)(struct loop_watch *watch, unsigned what);
 };
 
@@ -83,21 +95,40 @@ void loop_watch_stop(struct loop_watch *watch);
 
 struct loop_timer {
     struct event event;
-    struct loop *loop;
+    struct loop *loop; /* borrowed */
+    uint64_t due_us;   /* 0: not running */
+    struct list node;  /* waits for memory to be armed with */
     void (*expired)(struct loop_timer *timer);
 };
 
 void loop_timer_init(struct loop *loop, struct loop_timer *timer,
                      void (*expired)(struct loop_timer *));
-/* Once, |delay_us| from now; starting it again moves it. */
+/* Once, |delay_us| from now, never early; starting it again moves it. */
 void loop_timer_start(struct loop_timer *timer, uint64_t delay_us);
 void loop_timer_stop(struct loop_timer *timer); /* zeroed ones too */
 bool loop_timer_is_running(const struct loop_timer *timer);
+
+/*
+ * A coarse timer for many: |visit| comes within LOOP_SOON_US, together with
+ * all others that wait for theirs, and costs as much as a task.
+ */
+#define LOOP_SOON_US UINT64_C(20000)
+
+struct loop_visit {
+    struct list node;
+    void (*visit)(struct loop_visit *visit);
+};
+
+void loop_visit_init(struct loop_visit *visit,
+                     void (*callback)(struct loop_visit *));
+void loop_visit_soon(struct loop *loop, struct loop_visit *visit);
+void loop_visit_cancel(struct loop_visit *visit); /* harmless if not waiting */
 
 /* ---- signals, in one loop of the process ---- */
 
 struct loop_signal {
     struct event event;
+    struct loop *loop; /* borrowed */
     void (*received)(struct loop_signal *signal, int number);
 };
 
@@ -134,6 +165,17 @@ struct loop_deferred {
 
 void loop_defer(struct loop *loop, struct loop_deferred *deferred,
                 void (*release)(struct loop_deferred *));
+
+/* ---- the library underneath ---- */
+
+/* libevent's version, as it runs: "2.1.13-stable". */
+const char *loop_library_version(void);
+
+/*
+ * Whether a libevent of this number (event_get_version_number()) has the
+ * fixes we rely on, and the structures we were compiled with.
+ */
+MUST_CHECK bool loop_library_is_supported(uint32_t version);
 
 /* libevent's base, for the libraries that want one (HTTP in admin). */
 struct event_base *loop_base(struct loop *loop);
