@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ADMIN_SERVER_H
+#define ADMIN_SERVER_H
+#include "base/check.h"
+#include "base/status.h"
+#include "net/listener.h"
+#include "net/loop.h"
+#include <stddef.h>
+
+/*
+ * The operator's window: HTTP/1.1 on a Unix socket (mode 0600) or a loopback
+ * port, in the main thread's loop.  A request is answered now or later, once.
+ *
+ * What a web page could make a browser send is refused: a Host that is not
+ * ours, any Origin, a change by anything but POST.  Bounded: connections,
+ * sizes, time.
+ */
+struct admin_server;
+struct admin_request;
+
+struct admin_route {
+    const char *method; /* "GET" or "POST" */
+    const char *path;   /* "/status" */
+    /* Answers |request| by admin_answer(), from inside or later. */
+    void (*handle)(void *context, struct admin_request *request);
+};
+
+struct admin_options {
+    struct loop *loop;
+    struct address address;           /* Unix or loopback; else STATUS_CONFIG */
+    const struct admin_route *routes; /* borrowed, ended by one without path */
+    void *context;
+};
+
+MUST_CHECK enum status admin_server_open(const struct admin_options *options,
+                                         struct admin_server **server,
+                                         struct net_error *error);
+/* Requests that wait for an answer get 503.  Accepts NULL. */
+void admin_server_close(struct admin_server *server);
+const struct address *admin_server_address(const struct admin_server *server);
+
+/* The value of |name| in the query, or NULL; lives as long as |request|. */
+const char *admin_argument(const struct admin_request *request,
+                           const char *name);
+
+/* |type| is like "application/json"; |body| is copied.  Ends |request|. */
+void admin_answer(struct admin_request *request, int code, const char *type,
+                  const char *body);
+#endif
