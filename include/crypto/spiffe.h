@@ -31,7 +31,13 @@ MUST_CHECK bool spiffe_pattern_is_valid(const char *pattern);
 /* |pattern| must be valid. */
 bool spiffe_matches(const struct spiffe *spiffe, const char *pattern);
 
-/* Length of the trust domain and where it starts; both are one domain or not.
+/*
+ * What a CA may carry: a trust domain alone, "spiffe://acme", which is the
+ * identity of nobody.
  */
+MUST_CHECK bool spiffe_parse_trust_domain(struct spiffe *spiffe,
+                                          const char *text, size_t length);
+
+/* Whether both, with a path or without, are in one trust domain. */
 bool spiffe_same_trust_domain(const struct spiffe *a, const struct spiffe *b);
 #endif

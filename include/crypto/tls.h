@@ -32,6 +32,8 @@ struct tls; /* owned by whoever made it */
 #define TLS_MAX_PLAINTEXT 16384u
 /* Room beyond the plaintext that tls_seal() may use. */
 #define TLS_SEAL_OVERHEAD 64u
+/* Bytes of tls_exporter(). */
+#define TLS_EXPORTER_BYTES 32u
 /* Bytes of the largest record on the wire. */
 #define TLS_MAX_RECORD (5u + 16384u + 256u)
 
@@ -55,7 +57,11 @@ void tls_free(struct tls *tls); /* accepts NULL; wipes the keys */
 
 /* ---- handshake ---- */
 
-/* Take |length| bytes from the peer; STATUS_LIMIT past TLS_MAX_HANDSHAKE. */
+/*
+ * Take |length| bytes from the peer; STATUS_LIMIT past TLS_MAX_HANDSHAKE.
+ * Call tls_step() after every 16 KiB at most: what comes behind the handshake
+ * counts too.
+ */
 MUST_CHECK enum status tls_incoming(struct tls *tls, const uint8_t *bytes,
                                     size_t length);
 
@@ -86,6 +92,11 @@ int64_t tls_peer_expires(const struct tls *tls);
 const uint8_t *tls_peer_chain(const struct tls *tls, size_t *length);
 /* Name of the cipher in use, like "aes-256-gcm". */
 const char *tls_aead_name(const struct tls *tls);
+/*
+ * TLS_EXPORTER_BYTES that only the two ends of this connection know (RFC 8446
+ * section 7.5, label "EXPORTER-entente", no context), to bind others to it.
+ */
+const uint8_t *tls_exporter(const struct tls *tls);
 
 /*
  * Write one record with |length| (1 to TLS_MAX_PLAINTEXT) bytes of |plaintext|
@@ -96,7 +107,11 @@ const char *tls_aead_name(const struct tls *tls);
 size_t tls_seal(struct tls *tls, uint8_t *plaintext, size_t length,
                 uint8_t *out);
 
-/* Write the close_notify alert, which ends what we send, to |out|. */
+/*
+ * Write the close_notify alert, which ends what we send, to |out|, which has
+ * room for TLS_SEAL_OVERHEAD.  Nothing may be sealed after it, or after
+ * tls_open() failed (STATUS_CLOSED is no failure).
+ */
 size_t tls_seal_close(struct tls *tls, uint8_t *out);
 
 /* What tls_open() found. */
@@ -112,9 +127,18 @@ struct tls_record {
  *   STATUS_CLOSED    close_notify: the peer sends no more
  *   STATUS_REFUSED   a fatal alert: tls_failure() has its name
  *   STATUS_PROTOCOL  forged, malformed or out of order: all is over
+ * After STATUS_PROTOCOL tls_outgoing() has an alert that tells the peer; it
+ * goes behind everything sealed so far.  A client may learn only here that the
+ * server refused its certificate.
  */
 MUST_CHECK enum status tls_open(struct tls *tls, uint8_t *bytes, size_t length,
                                 struct tls_record *record);
+
+/*
+ * Change our keys after |records| records (at least 2) instead of 2^23, which
+ * is far below what the ciphers allow.  For tests.
+ */
+void tls_set_update_after(struct tls *tls, uint64_t records);
 
 /* Why it failed, in words an operator understands; "" if it did not. */
 const char *tls_failure(const struct tls *tls);
