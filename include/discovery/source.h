@@ -3,7 +3,7 @@
 #define DISCOVERY_SOURCE_H
 #include "base/check.h"
 #include "base/status.h"
-#include "net/address.h"
+#include "discovery/endpoint.h"
 #include "net/loop.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,21 +20,10 @@
  */
 struct source;
 
-/* One address at which something can be reached. */
-struct endpoint {
-    struct address address;
-    char name[256];    /* as the registry calls it, "db-1.example.com:7411" */
-    uint16_t priority; /* lower is tried first */
-    uint16_t weight;   /* share among equals; 0: only when nothing else is */
-};
-
-/* An answer: immutable, sorted by priority, name and address, no duplicates. */
-struct endpoints {
-    size_t count;
-    struct endpoint items[];
-};
-
-/* What the sources of one process share; borrowed by each of them. */
+/*
+ * What the sources of one process share; borrowed by each of them.  They live
+ * in one loop: the ZooKeeper library is not made for several threads.
+ */
 struct source_world {
     struct loop *loop;
     struct resolver *resolver;
@@ -53,8 +42,10 @@ struct source_options {
 struct source_report {
     const struct endpoints *endpoints; /* borrowed; NULL: no answer ever */
     uint64_t answered_us;              /* when it last did (loop time); 0 */
-    bool is_stale;                     /* the registry has failed since */
-    char failure[256];                 /* how, or "" */
+    int64_t answered_at; /* the same in seconds since 1970, and 0 */
+    bool is_stale;       /* the registry has failed since */
+    bool is_remembered;  /* answered before this process, from the disk */
+    char failure[256];   /* how, or "" */
 };
 
 /*
