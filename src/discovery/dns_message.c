@@ -10,6 +10,7 @@ enum {
     MAX_TARGETS = 512,
     MAX_ADDRESSES = 1024,
     MAX_ALIASES = 16,
+    MAX_NAME = 253, /* as text; 255 bytes in the message */
     POINTER = 0xc0
 };
 
@@ -47,7 +48,7 @@ static char lower(uint8_t byte)
 static bool append_label(char *name, size_t *used, const uint8_t *label,
                          size_t length)
 {
-    if (*used + 1 + length + 1 > DNS_NAME)
+    if (*used + (*used > 0) + length > MAX_NAME)
         return false;
     if (*used > 0)
         name[(*used)++] = '.';
