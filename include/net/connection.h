@@ -20,7 +20,7 @@
  * each message.  Once an end is known to be behind the bytes (|hung_up|),
  * reading goes on until it is reached.  What the kernel does not tell of (a
  * reset that came together with data, urgent data, passed descriptors) is
- * found by another read LOOP_SOON_US later.
+ * found by another read LOOP_SOON_US later.  Writes likewise.
  *
  * A failure is told by every later call, also when the kernel told it only
  * once, and never becomes an end of file.

@@ -23,8 +23,8 @@ struct loop;
 MUST_CHECK struct loop *loop_new(void);
 
 /*
- * The owner has stopped its watches and timers.  Messages nobody delivered are
- * discarded, deferred objects freed.  Accepts NULL.
+ * The owner has stopped its watches, timers and tasks.  Messages nobody
+ * delivered are discarded, deferred objects freed.  Accepts NULL.
  */
 void loop_free(struct loop *loop);
 

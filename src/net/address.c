@@ -158,11 +158,10 @@ const char *address_why_not(const char *text)
     if (!port_text)
         return "expected an address and a port like 127.0.0.1:6379 or "
                "[::1]:6379, or unix:/path";
-    if (address_from_ip(&address, host, 0)) {
-        if (!parse_port(port_text, 0, &port))
-            return "the port is not a number from 0 to 65535";
+    if (!parse_port(port_text, 0, &port))
+        return "the port is not a number from 0 to 65535";
+    if (address_from_ip(&address, host, 0))
         return "brackets are for IPv6 addresses only";
-    }
     if (bracketed)
         return strchr(host, '%') ? "it is not an IPv6 address of an interface "
                                    "of this host"

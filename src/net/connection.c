@@ -42,6 +42,11 @@ static void note_error(struct connection *connection)
         note_failure(connection, status_from_errno(error));
 }
 
+static bool can_send(const struct connection *connection)
+{
+    return connection->failed == STATUS_OK && !connection->finished;
+}
+
 static void on_ready(struct loop_watch *watch, unsigned what)
 {
     struct connection *connection =
@@ -50,7 +55,7 @@ static void on_ready(struct loop_watch *watch, unsigned what)
     if (connection->ended && !(what & LOOP_HUNG_UP))
         note_error(connection);
     if (what & LOOP_WRITABLE)
-        connection->writable = connection->failed == STATUS_OK;
+        connection->writable = can_send(connection);
     if (what & LOOP_HUNG_UP)
         connection->hung_up = true;
     if (what & (LOOP_READABLE | LOOP_HUNG_UP))
@@ -64,6 +69,7 @@ static void on_look_again(struct loop_visit *visit)
         CONTAINER_OF(visit, struct connection, look_again);
 
     connection->readable = !connection->ended;
+    connection->writable = can_send(connection);
     loop_schedule(connection->loop, connection->task);
 }
 
@@ -203,8 +209,11 @@ static enum status transmit(struct connection *connection,
         return note_failure(connection, status_from_errno(errno));
     if (sent > 0)
         *bytes = (size_t)sent;
-    if (*bytes < wanted)
+    if (*bytes < wanted) {
         connection->writable = false;
+        if (*bytes > 0)
+            loop_visit_soon(connection->loop, &connection->look_again);
+    }
     return STATUS_OK;
 }
 
