@@ -11,6 +11,9 @@
  */
 extern const struct service_kind consume_kind;
 
+/* The tunnel to |place| that takes streams now, or NULL. */
+struct tunnel *consume_tunnel(const struct place *place);
+
 /* Carry |arrival|, which is taken over. */
 void consume_accept(struct service *service, struct arrival *arrival);
 

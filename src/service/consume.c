@@ -25,7 +25,7 @@ static struct outward *of_passage(struct passage *passage)
     return CONTAINER_OF(passage, struct outward, passage);
 }
 
-static struct tunnel *tunnel_of(const struct place *place)
+struct tunnel *consume_tunnel(const struct place *place)
 {
     if (place->tunnel)
         return tunnel_is_usable(place->tunnel) ? place->tunnel : NULL;
@@ -36,7 +36,7 @@ static struct tunnel *tunnel_of(const struct place *place)
 static bool is_usable(void *context, const struct place *place)
 {
     const struct service *service = context;
-    struct tunnel *tunnel = tunnel_of(place);
+    struct tunnel *tunnel = consume_tunnel(place);
 
     return tunnel &&
            service_matches(&service->options.peers, tunnel_peer(tunnel));
@@ -69,7 +69,7 @@ static void retry(struct passage *passage)
 
     while (passage_choose(passage)) {
         enum status status =
-            relay_attach(&outward->relay, tunnel_of(passage->place),
+            relay_attach(&outward->relay, consume_tunnel(passage->place),
                          &outward->metadata);
 
         if (status == STATUS_OK) {

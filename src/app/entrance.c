@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Services as the main thread sees them: doors where applications come in,
+ * directories that say where the service is, and the choice of a worker.
+ */
+#include "ambassador_internal.h"
+#include "base/log.h"
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct entrance *entrance_find(const struct ambassador *ambassador,
+                               enum service_role role, const char *name)
+{
+    LIST_EACH(&ambassador->entrances, node)
+    {
+        struct entrance *entrance = LIST_ITEM(node, struct entrance, node);
+
+        if (entrance->options.role == role &&
+            strcmp(entrance->options.name, name) == 0)
+            return entrance;
+    }
+    return NULL;
+}
+
+/* ---- where the service is ---- */
+
+static void tell_workers(struct entrance *entrance)
+{
+    struct ambassador *ambassador = entrance->ambassador;
+    const struct endpoints *endpoints =
+        directory_endpoints(entrance->directory);
+
+    for (uint32_t i = 0; i < ambassador->worker_count; i++)
+        if (worker_place(ambassador->workers[i], entrance->options.role,
+                         entrance->options.name, endpoints) != STATUS_OK)
+            LOG(LOG_ERROR, "endpoints_incomplete",
+                log_text("service", entrance->options.name),
+                log_text("reason", "out of memory"));
+}
+
+static void directory_changed(void *context, const struct endpoints *endpoints)
+{
+    struct entrance *entrance = context;
+
+    LOG(LOG_INFO, "endpoints_changed",
+        log_text("service", entrance->options.name),
+        log_number("count", (int64_t)endpoints->count));
+    tell_workers(entrance);
+}
+
+static enum status open_directory(struct entrance *entrance,
+                                  const struct text_list *sources,
+                                  struct directory **directory)
+{
+    struct directory_options options = { .sources = sources,
+                                         .world = &entrance->ambassador->world,
+                                         .changed = directory_changed,
+                                         .context = entrance };
+
+    return directory_open(&options, directory);
+}
+
+enum status entrance_open(struct ambassador *ambassador,
+                          const struct service_options *options)
+{
+    struct entrance *entrance = calloc(1, sizeof(*entrance));
+    enum status status = STATUS_NO_MEMORY;
+
+    if (!entrance)
+        return STATUS_NO_MEMORY;
+    entrance->ambassador = ambassador;
+    list_init(&entrance->node);
+    if (service_options_copy(&entrance->options, options))
+        status =
+            open_directory(entrance, &options->sources, &entrance->directory);
+    if (status != STATUS_OK) {
+        entrance_close(entrance);
+        return status;
+    }
+    list_append(&ambassador->entrances, &entrance->node);
+    return STATUS_OK;
+}
+
+enum status entrance_change(struct entrance *entrance,
+                            const struct service_options *options)
+{
+    struct service_options copy;
+    struct directory *directory = entrance->directory;
+
+    if (!service_options_copy(&copy, options))
+        return STATUS_NO_MEMORY;
+    if (!text_list_equal(&entrance->options.sources, &copy.sources)) {
+        enum status status =
+            open_directory(entrance, &copy.sources, &directory);
+
+        if (status != STATUS_OK) {
+            service_options_clear(&copy);
+            return status;
+        }
+        /* Until they answer, what the old ones said is still true. */
+        directory_close(entrance->directory);
+        entrance->directory = directory;
+    }
+    service_options_clear(&entrance->options);
+    entrance->options = copy;
+    return STATUS_OK;
+}
+
+void entrance_close(struct entrance *entrance)
+{
+    list_remove(&entrance->node);
+    directory_close(entrance->directory);
+    service_options_clear(&entrance->options);
+    free(entrance);
+}
+
+/* ---- which worker ---- */
+
+static struct worker *choose_worker(struct entrance *entrance)
+{
+    struct ambassador *ambassador = entrance->ambassador;
+    uint32_t count = ambassador->worker_count;
+
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t next = (entrance->next_worker + i) % count;
+
+        if (!entrance->usable[next])
+            continue;
+        entrance->next_worker = next + 1;
+        return ambassador->workers[next];
+    }
+    return ambassador->workers[entrance->next_worker++ % count];
+}
+
+void entrance_dispatch(struct ambassador *ambassador, struct arrival *arrival)
+{
+    struct entrance *entrance =
+        entrance_find(ambassador, arrival->role, arrival->service);
+
+    if (!entrance || ambassador->is_draining)
+        arrival_clear(arrival);
+    else
+        worker_accept(choose_worker(entrance), arrival);
+}
+
+static void usable_changed(void *context, struct worker *worker,
+                           const char *service, bool usable)
+{
+    struct ambassador *ambassador = context;
+    struct entrance *entrance =
+        entrance_find(ambassador, SERVICE_CONSUME, service);
+
+    if (!entrance)
+        return;
+    entrance->usable[worker_number(worker)] = usable;
+    LOG(LOG_DEBUG, usable ? "service_usable" : "service_unusable",
+        log_text("service", service),
+        log_number("worker", worker_number(worker)));
+    /* Those that wait where there is no tunnel can be carried here. */
+    for (uint32_t i = 0; usable && i < ambassador->worker_count; i++)
+        if (!entrance->usable[i])
+            worker_release(ambassador->workers[i], service);
+}
+
+static void homeless(void *context, struct worker *worker,
+                     struct arrival *arrival)
+{
+    (void)worker;
+    entrance_dispatch(context, arrival);
+}
+
+static void reported(void *context, struct worker *worker,
+                     struct board_report *report)
+{
+    window_reported(context, worker, report);
+}
+
+static void probed(void *context, void *token, bool reached, const char *why)
+{
+    window_probed(context, token, reached, why);
+}
+
+const struct worker_events ambassador_worker_events = { .usable_changed =
+                                                            usable_changed,
+                                                        .homeless = homeless,
+                                                        .reported = reported,
+                                                        .probed = probed };
+
+/* ---- doors ---- */
+
+static void accepted(void *context, int fd, const struct address *from)
+{
+    struct door *door = context;
+    struct arrival arrival = { .fd = fd, .from = *from, .role = door->role };
+
+    memcpy(arrival.service, door->service, sizeof(arrival.service));
+    entrance_dispatch(door->ambassador, &arrival);
+}
+
+struct door *door_find(const struct ambassador *ambassador, const char *text)
+{
+    LIST_EACH(&ambassador->doors, node)
+    {
+        struct door *door = LIST_ITEM(node, struct door, node);
+
+        if (strcmp(door->text, text) == 0)
+            return door;
+    }
+    return NULL;
+}
+
+enum status door_open(struct ambassador *ambassador, const char *text,
+                      struct net_error *error)
+{
+    struct door *door = calloc(1, sizeof(*door));
+    struct listener_options options = { .accepted = accepted, .context = door };
+    enum status status;
+
+    if (!door || !text_copy(door->text, sizeof(door->text), text) ||
+        !address_parse(&options.address, text)) {
+        free(door);
+        text_format(error->text, sizeof(error->text),
+                    "cannot listen on %s: not an address", text);
+        return STATUS_CONFIG;
+    }
+    door->ambassador = ambassador;
+    status = listener_open(ambassador->loop, &options, &door->listener, error);
+    if (status != STATUS_OK) {
+        free(door);
+        return status;
+    }
+    list_append(&ambassador->doors, &door->node);
+    return STATUS_OK;
+}
+
+void door_close(struct door *door)
+{
+    listener_close(door->listener);
+    list_remove(&door->node);
+    free(door);
+}

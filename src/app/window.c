@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT */
+/* What an operator may ask of a running ambassador, as HTTP routes. */
+#include "admin/status.h"
+#include "ambassador_internal.h"
+#include "base/clock.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* A request that waits for the workers. */
+struct question {
+    struct list node;
+    struct admin_request *request;
+};
+
+/* ---- reports of the workers ---- */
+
+void window_ask(struct ambassador *ambassador)
+{
+    if (ambassador->reports_awaited > 0)
+        return;
+    for (uint32_t i = 0; i < ambassador->worker_count; i++)
+        if (worker_report(ambassador->workers[i]) == STATUS_OK)
+            ambassador->reports_awaited++;
+}
+
+uint32_t window_load(const struct ambassador *ambassador)
+{
+    uint32_t load = 0;
+
+    for (uint32_t i = 0; i < ambassador->worker_count; i++) {
+        const struct board_report *report = ambassador->reports[i];
+
+        if (!report)
+            return UINT32_MAX; /* not known: not nothing */
+        load += (uint32_t)report->tunnel_count;
+        for (size_t j = 0; j < report->service_count; j++)
+            load += report->services[j].active;
+    }
+    return load;
+}
+
+/* ---- status ---- */
+
+enum { MAX_LISTEN = 64, MAX_SOURCES = 64 };
+
+/* What the document borrows from us while it is written. */
+struct material {
+    struct service_status *services;
+    size_t service_count;
+    const char *listen[MAX_LISTEN + 1];
+    size_t listen_count;
+    struct certificate_status certificates[2];
+    size_t certificate_count;
+};
+
+struct service_material {
+    const char *listen[MAX_LISTEN + 1];
+    struct source_report sources[MAX_SOURCES];
+    const char *texts[MAX_SOURCES];
+};
+
+static void gather_doors(const struct ambassador *ambassador,
+                         const struct entrance *entrance,
+                         struct service_material *material)
+{
+    size_t count = 0;
+
+    LIST_EACH(&ambassador->doors, node)
+    {
+        const struct door *door = LIST_ITEM(node, struct door, node);
+
+        if (door->role == entrance->options.role && count < MAX_LISTEN &&
+            strcmp(door->service, entrance->options.name) == 0)
+            material->listen[count++] = door->text;
+    }
+}
+
+static void gather_service(const struct ambassador *ambassador,
+                           const struct entrance *entrance,
+                           struct service_material *material,
+                           struct service_status *status)
+{
+    const struct source *source;
+    size_t count = 0;
+
+    gather_doors(ambassador, entrance, material);
+    while (count < MAX_SOURCES &&
+           (source = directory_source(entrance->directory, count))) {
+        material->texts[count] = source_text(source);
+        source_report(source, &material->sources[count++]);
+    }
+    *status = (struct service_status){ .name = entrance->options.name,
+                                       .role = entrance->options.role,
+                                       .listen = material->listen,
+                                       .sources = material->sources,
+                                       .source_texts = material->texts,
+                                       .source_count = count };
+}
+
+static char *write_document(const struct ambassador *ambassador,
+                            const struct service_status *services, size_t count)
+{
+    const struct certificate_status certificates[] = {
+        { "identity", ambassador->identity, ambassador->identity_expires },
+        { "trust", "", ambassador->trust_expires },
+    };
+    const struct board_report *boards[MAX_WORKERS];
+    const char *listen[MAX_LISTEN + 1] = { NULL };
+    const struct text_list *gates = &ambassador->config->tunnels.listen;
+    struct status_document document = {
+        .node = ambassador->config->node,
+        .version = AMBASSADOR_VERSION,
+        .uptime_us = clock_now_us() - ambassador->started_us,
+        .is_ready = ambassador->is_ready,
+        .is_draining = ambassador->is_draining,
+        .tunnel_listen = listen,
+        .services = services,
+        .service_count = count,
+        .boards = boards,
+        .certificates = certificates,
+        .certificate_count = *ambassador->identity ? 2 : 0,
+        .now_us = clock_now_us(),
+    };
+
+    for (size_t i = 0; i < gates->count && i < MAX_LISTEN; i++)
+        listen[i] = gates->items[i];
+    for (uint32_t i = 0; i < ambassador->worker_count; i++)
+        if (ambassador->reports[i])
+            boards[document.board_count++] = ambassador->reports[i];
+    return status_to_json(&document);
+}
+
+static size_t count_entrances(const struct ambassador *ambassador)
+{
+    size_t count = 0;
+
+    LIST_EACH(&ambassador->entrances, node)
+    {
+        count++;
+    }
+    return count;
+}
+
+/* The whole document; NULL without memory. */
+static char *describe(const struct ambassador *ambassador)
+{
+    size_t room = count_entrances(ambassador) + 1, count = 0;
+    struct service_status *services = calloc(room, sizeof(*services));
+    struct service_material *material = calloc(room, sizeof(*material));
+    char *json = NULL;
+
+    if (services && material) {
+        LIST_EACH(&ambassador->entrances, node)
+        {
+            gather_service(ambassador, LIST_ITEM(node, struct entrance, node),
+                           &material[count], &services[count]);
+            count++;
+        }
+        json = write_document(ambassador, services, count);
+    }
+    free(services);
+    free(material);
+    return json;
+}
+
+static void answer_questions(struct ambassador *ambassador)
+{
+    char *json =
+        list_is_empty(&ambassador->questions) ? NULL : describe(ambassador);
+
+    LIST_EACH(&ambassador->questions, node)
+    {
+        struct question *question = LIST_ITEM(node, struct question, node);
+
+        list_remove(node);
+        admin_answer(question->request, json ? 200 : 503, "application/json",
+                     json ? json : "{}");
+        free(question);
+    }
+    free(json);
+}
+
+void window_reported(struct ambassador *ambassador, struct worker *worker,
+                     struct board_report *report)
+{
+    uint32_t number = worker_number(worker);
+
+    board_report_free(ambassador->reports[number]);
+    ambassador->reports[number] = report;
+    if (ambassador->reports_awaited > 0)
+        ambassador->reports_awaited--;
+    if (ambassador->reports_awaited == 0)
+        answer_questions(ambassador);
+}
+
+static void get_status(void *context, struct admin_request *request)
+{
+    struct ambassador *ambassador = context;
+    struct question *question = calloc(1, sizeof(*question));
+
+    if (!question) {
+        admin_answer(request, 503, "text/plain", "out of memory\n");
+        return;
+    }
+    question->request = request;
+    list_append(&ambassador->questions, &question->node);
+    window_ask(ambassador);
+}
+
+/* ---- probing ---- */
+
+static struct entrance *find_entrance(struct ambassador *ambassador,
+                                      const char *name)
+{
+    static const enum service_role roles[] = { SERVICE_CONSUME, SERVICE_DIRECT,
+                                               SERVICE_OFFER };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(roles); i++) {
+        struct entrance *entrance = entrance_find(ambassador, roles[i], name);
+
+        if (entrance)
+            return entrance;
+    }
+    return NULL;
+}
+
+static uint32_t worker_to_probe(const struct entrance *entrance)
+{
+    for (uint32_t i = 0; i < entrance->ambassador->worker_count; i++)
+        if (entrance->usable[i])
+            return i;
+    return 0;
+}
+
+void window_probed(struct ambassador *ambassador, void *token, bool reached,
+                   const char *why)
+{
+    char text[256];
+
+    (void)ambassador;
+    text_format(text, sizeof(text), "%s\n", reached ? "reached" : why);
+    admin_answer(token, reached ? 200 : 503, "text/plain", text);
+}
+
+static void post_probe(void *context, struct admin_request *request)
+{
+    struct ambassador *ambassador = context;
+    const char *name = admin_argument(request, "service");
+    struct entrance *entrance = name ? find_entrance(ambassador, name) : NULL;
+
+    if (!entrance || strcmp(name, DIAL_SERVICE) == 0) {
+        admin_answer(request, 404, "text/plain", "no such service here\n");
+        return;
+    }
+    if (worker_probe(ambassador->workers[worker_to_probe(entrance)],
+                     entrance->options.role, name, request) != STATUS_OK)
+        admin_answer(request, 503, "text/plain", "out of memory\n");
+}
+
+/* ---- orders ---- */
+
+static void get_health(void *context, struct admin_request *request)
+{
+    struct ambassador *ambassador = context;
+    bool healthy = ambassador->is_ready && !ambassador->is_draining;
+
+    admin_answer(request, healthy ? 200 : 503, "text/plain",
+                 healthy                   ? "ready\n"
+                 : ambassador->is_draining ? "draining\n"
+                                           : "not ready\n");
+}
+
+static void post_reload(void *context, struct admin_request *request)
+{
+    struct config_error error = { .text = "" };
+
+    if (ambassador_reload(context, &error) == STATUS_OK)
+        admin_answer(request, 200, "text/plain", "reloaded\n");
+    else
+        admin_answer(request, 409, "text/plain", error.text);
+}
+
+static void post_drain(void *context, struct admin_request *request)
+{
+    admin_answer(request, 202, "text/plain", "draining\n");
+    ambassador_drain(context);
+}
+
+static void post_quit(void *context, struct admin_request *request)
+{
+    admin_answer(request, 202, "text/plain", "quitting\n");
+    ambassador_quit(context, 0);
+}
+
+static const struct admin_route routes[] = {
+    { "GET", "/status", get_status },
+    { "GET", "/health", get_health },
+    { "POST", "/probe", post_probe },
+    { "POST", "/reload", post_reload },
+    { "POST", "/drain", post_drain },
+    { "POST", "/quit", post_quit },
+    { NULL, NULL, NULL },
+};
+
+enum status window_open(struct ambassador *ambassador, struct net_error *error)
+{
+    struct admin_options options = { .loop = ambassador->loop,
+                                     .routes = routes,
+                                     .context = ambassador };
+
+    if (!address_parse(&options.address, ambassador->config->admin)) {
+        text_format(error->text, sizeof(error->text),
+                    "admin: %s is not an address", ambassador->config->admin);
+        return STATUS_CONFIG;
+    }
+    return admin_server_open(&options, &ambassador->admin, error);
+}
+
+void window_close(struct ambassador *ambassador)
+{
+    LIST_EACH(&ambassador->questions, node)
+    {
+        list_remove(node);
+        free(LIST_ITEM(node, struct question, node));
+    }
+    admin_server_close(ambassador->admin);
+    for (uint32_t i = 0; i < MAX_WORKERS; i++)
+        board_report_free(ambassador->reports[i]);
+}
