@@ -244,6 +244,8 @@ static void on_answer(void *context, int status, const uint8_t *bytes,
         part_ended(part, LOOKUP_FAILED, "the name server failed (SERVFAIL)");
     } else if (status == ARES_ETIMEOUT) {
         part_ended(part, LOOKUP_FAILED, "no answer from any name server");
+    } else if (status == ARES_ECONNREFUSED) {
+        part_ended(part, LOOKUP_FAILED, "no name server could be reached");
     } else if (status != ARES_SUCCESS) {
         part_ended(part, LOOKUP_FAILED, ares_strerror(status));
     } else if (dns_answer_decode(&part->answer, bytes, length, part->type) !=
