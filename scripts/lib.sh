@@ -3,14 +3,25 @@
 # how to have a Debian package.  No side effects beyond those.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# Also without an environment (env -i) every tool must be found.
+export PATH="${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/sbin:/sbin"
+export LC_ALL=C.UTF-8
+[ -n "${HOME:-}" ] || HOME=$(getent passwd "$(id -u)" | cut -d: -f6)
+export HOME
+# Debian's, which has Debian's pytest: another may come first in the path.
+python=/usr/bin/python3
+
+# What it takes to build everything, tests included.
+build_packages="ca-certificates cmake gcc libc6-dev ninja-build pkg-config
+    libyaml-dev libjansson-dev libcmocka-dev libc-ares-dev"
+clang_packages="clang libclang-rt-dev"
 
 say() { printf '%s\n' "entente: $*" >&2; }
 die() { say "$*"; exit 1; }
 
 # Where built libraries are kept between builds and checkouts.
 cache_dir() {
-    local home=${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)}
-    printf '%s\n' "${ENTENTE_CACHE:-${XDG_CACHE_HOME:-$home/.cache}/entente}"
+    printf '%s\n' "${ENTENTE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/entente}"
 }
 
 as_root() {
@@ -19,23 +30,39 @@ as_root() {
     else die "needs root or sudo for: $*"; fi
 }
 
+# missing_packages PACKAGE...: print those that are not installed.
+missing_packages() {
+    local known
+    known=$(dpkg-query -W -f '${Package} ${Status}\n' "$@" 2>/dev/null |
+            sed -n 's/ install ok installed$//p') || :
+    printf '%s\n' "$@" | grep -vxF -e "$known" || :
+}
+
 # need_packages PACKAGE...: install those that are not there yet.
 need_packages() {
-    local missing=() package
-    for package in "$@"; do
-        dpkg-query -W -f '${Status}' "$package" 2>/dev/null |
-            grep -q '^install ok installed' || missing+=("$package")
-    done
-    [ ${#missing[@]} -eq 0 ] && return 0
+    local missing
+    missing=$(missing_packages "$@")
+    [ -n "$missing" ] || return 0
+    missing=$(printf '%s ' $missing)
     command -v apt-get >/dev/null ||
-        die "not a Debian system; please install: ${missing[*]}"
-    say "installing ${missing[*]}"
+        die "not a Debian system; please install: $missing"
+    say "installing $missing"
     apt_locked update -qq >&2
-    apt_locked install -qq -y --no-install-recommends "${missing[@]}" \
-        >/dev/null || die "could not install: ${missing[*]}"
+    apt_locked install -qq -y --no-install-recommends $missing \
+        >/dev/null || die "could not install: $missing"
 }
 
 apt_locked() {
     as_root env DEBIAN_FRONTEND=noninteractive \
         apt-get -o DPkg::Lock::Timeout=600 "$@"
+}
+
+# quietly LOG COMMAND...: show what it said only if it fails.
+quietly() {
+    local log=$1
+    shift
+    "$@" >"$log" 2>&1 && return 0
+    tail -60 "$log" >&2
+    say "failed: $* (all of it in $log)"
+    return 1
 }
