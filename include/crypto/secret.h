@@ -10,7 +10,8 @@
 /*
  * Memory for keys and passwords: between guard pages, locked against swapping
  * where the system allows, left out of core dumps, wiped when it goes back.
- * Each piece costs some pages, so keep together what lives together.
+ * Each piece costs some pages, so keep together what lives together.  Only
+ * after library_start().
  */
 
 /* |size| zero bytes, aligned to 64; NULL if there are none. */
