@@ -62,15 +62,18 @@ struct stream *schedule_next(struct schedule *schedule)
 void schedule_charge(struct schedule *schedule, struct stream *stream,
                      uint32_t bytes)
 {
+    bool is_demoted;
+
     stream->deficit -= (int32_t)bytes;
     stream->recent_bytes += bytes;
     if (stream->bulk)
         schedule->interactive_bytes = 0;
     else
         schedule->interactive_bytes += bytes;
-    if (stream->recent_bytes > INTERACTIVE_BYTES)
-        stream->bulk = true;
-    if (stream->deficit <= 0 && !list_is_empty(&stream->ring)) {
+    is_demoted = !stream->bulk && stream->recent_bytes > INTERACTIVE_BYTES;
+    stream->bulk = stream->bulk || is_demoted;
+    /* Who is bulk now goes there at once, or it would pass for bulk's turn. */
+    if ((stream->deficit <= 0 || is_demoted) && !list_is_empty(&stream->ring)) {
         list_remove(&stream->ring);
         list_append(stream->bulk ? &schedule->bulk : &schedule->interactive,
                     &stream->ring);
