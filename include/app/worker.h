@@ -59,7 +59,7 @@ MUST_CHECK enum status worker_place(struct worker *worker,
                                     const struct endpoints *endpoints);
 /* |arrival| is taken over, whatever happens. */
 void worker_accept(struct worker *worker, struct arrival *arrival);
-void worker_adopt(struct worker *worker, struct handshake *handshake);
+void worker_adopt(struct worker *worker, struct greeting *greeting);
 void worker_release(struct worker *worker, const char *service);
 void worker_recheck(struct worker *worker);
 void worker_drain(struct worker *worker);

@@ -56,8 +56,8 @@ MUST_CHECK enum status switchboard_place(struct switchboard *board,
 /* Carry a connection, which is taken over. */
 void switchboard_accept(struct switchboard *board, struct arrival *arrival);
 
-/* A peer that dialled us: takes |handshake| over. */
-void switchboard_adopt(struct switchboard *board, struct handshake *handshake);
+/* A peer that dialled us: takes |greeting| over. */
+void switchboard_adopt(struct switchboard *board, struct greeting *greeting);
 
 /* Another worker can carry |service|: give up those that wait in vain. */
 void switchboard_release(struct switchboard *board, const char *service);

@@ -19,10 +19,10 @@ struct acceptor_options {
     struct handshaker *handshaker;
     struct address address;
     /*
-     * An authenticated peer: takes |handshake|, with its tls, fd and surplus,
-     * and frees it by handshake_free().
+     * An authenticated peer: takes |greeting|, with its tls, fd and surplus,
+     * and frees it by greeting_free().
      */
-    void (*established)(void *context, struct handshake *handshake);
+    void (*established)(void *context, struct greeting *greeting);
     void *context;
 };
 

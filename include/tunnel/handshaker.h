@@ -38,11 +38,11 @@ MUST_CHECK enum status handshaker_use(struct handshaker *handshaker,
  * it again.  The handshaker never looks at |context|, so who loses interest
  * sets it to NULL and throws the result away when it comes.
  */
-struct handshake {
+struct greeting {
     struct loop_message message;
     struct handshaker *handshaker; /* set by handshaker_submit() */
     struct loop *reply_to;
-    void (*done)(struct handshake *handshake);
+    void (*done)(struct greeting *greeting);
     void *context;
 
     /* Asked. */
@@ -60,9 +60,9 @@ struct handshake {
 };
 
 void handshaker_submit(struct handshaker *handshaker,
-                       struct handshake *handshake);
+                       struct greeting *greeting);
 /* With everything in it that nobody took out. */
-void handshake_free(struct handshake *handshake);
+void greeting_free(struct greeting *greeting);
 
 /*
  * Would a peer with |chain| (tls_peer_chain()) be let in now?  Answered like a

@@ -140,16 +140,16 @@ static enum status want_doors(struct plan *plan, struct config_error *error)
     return STATUS_OK;
 }
 
-static void established(void *context, struct handshake *handshake)
+static void established(void *context, struct greeting *greeting)
 {
     struct ambassador *ambassador = context;
 
     if (ambassador->is_draining)
-        handshake_free(handshake);
+        greeting_free(greeting);
     else
         worker_adopt(ambassador->workers[ambassador->next_worker++ %
                                          ambassador->worker_count],
-                     handshake);
+                     greeting);
 }
 
 static struct gate *find_gate(const struct ambassador *ambassador,

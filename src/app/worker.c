@@ -208,31 +208,30 @@ static void homeless(void *context, struct arrival *arrival)
 
 struct adopt_letter {
     struct letter letter;
-    struct handshake *handshake;
+    struct greeting *greeting;
 };
 
 static void drop_adopt(struct letter *letter)
 {
-    handshake_free(
-        CONTAINER_OF(letter, struct adopt_letter, letter)->handshake);
+    greeting_free(CONTAINER_OF(letter, struct adopt_letter, letter)->greeting);
 }
 
 static void carry_out_adopt(struct letter *letter)
 {
     switchboard_adopt(
         &letter->worker->board,
-        CONTAINER_OF(letter, struct adopt_letter, letter)->handshake);
+        CONTAINER_OF(letter, struct adopt_letter, letter)->greeting);
 }
 
-void worker_adopt(struct worker *worker, struct handshake *handshake)
+void worker_adopt(struct worker *worker, struct greeting *greeting)
 {
     struct adopt_letter *adopt = calloc(1, sizeof(*adopt));
 
     if (!adopt) {
-        handshake_free(handshake);
+        greeting_free(greeting);
         return;
     }
-    adopt->handshake = handshake;
+    adopt->greeting = greeting;
     adopt->letter.carry_out = carry_out_adopt;
     adopt->letter.drop = drop_adopt;
     post(worker->loop, worker, &adopt->letter);

@@ -347,27 +347,27 @@ void switchboard_accept(struct switchboard *board, struct arrival *arrival)
         direct_accept(service, arrival);
 }
 
-void switchboard_adopt(struct switchboard *board, struct handshake *handshake)
+void switchboard_adopt(struct switchboard *board, struct greeting *greeting)
 {
     struct tunnel_options options = {
         .host = &board->host,
-        .tls = handshake->tls,
-        .fd = handshake->fd,
+        .tls = greeting->tls,
+        .fd = greeting->fd,
         .role = SESSION_ACCEPTOR,
-        .surplus = handshake->surplus,
-        .surplus_length = handshake->surplus_length,
-        .address = handshake->address,
+        .surplus = greeting->surplus,
+        .surplus_length = greeting->surplus_length,
+        .address = greeting->address,
     };
     struct tunnel *tunnel;
 
-    handshake->tls = NULL;
-    handshake->fd = -1;
+    greeting->tls = NULL;
+    greeting->fd = -1;
     if (tunnel_open(&options, &tunnel) != STATUS_OK)
         LOG_LIMITED(1, LOG_ERROR, "tunnel_failed",
                     log_text("reason", "out of memory"));
     else if (board->is_draining)
         tunnel_drain(tunnel);
-    handshake_free(handshake);
+    greeting_free(greeting);
 }
 
 void switchboard_release(struct switchboard *board, const char *name)

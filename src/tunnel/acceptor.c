@@ -22,9 +22,9 @@ struct acceptor {
     struct listener *listener;
     struct bucket rate;
     struct loop_timer timer; /* the listener is paused until then */
-    struct handshake *pending[MAX_PENDING];
+    struct greeting *pending[MAX_PENDING];
     uint32_t pending_count;
-    void (*established)(void *context, struct handshake *handshake);
+    void (*established)(void *context, struct greeting *greeting);
     void *context;
 };
 
@@ -47,31 +47,31 @@ static uint32_t pending_of(const struct acceptor *acceptor,
     return count;
 }
 
-static void forget(struct acceptor *acceptor, const struct handshake *done)
+static void forget(struct acceptor *acceptor, const struct greeting *done)
 {
     for (uint32_t i = 0; i < acceptor->pending_count; i++)
         if (acceptor->pending[i] == done)
             acceptor->pending[i] = acceptor->pending[--acceptor->pending_count];
 }
 
-static void handshake_is_done(struct handshake *handshake)
+static void handshake_is_done(struct greeting *greeting)
 {
-    struct acceptor *acceptor = handshake->context;
+    struct acceptor *acceptor = greeting->context;
     char from[ADDRESS_TEXT];
 
     if (!acceptor) {
-        handshake_free(handshake);
+        greeting_free(greeting);
         return;
     }
-    forget(acceptor, handshake);
-    if (handshake->status == STATUS_OK) {
-        acceptor->established(acceptor->context, handshake);
+    forget(acceptor, greeting);
+    if (greeting->status == STATUS_OK) {
+        acceptor->established(acceptor->context, greeting);
         return;
     }
     LOG_LIMITED(10, LOG_WARNING, "handshake_refused",
-                log_text("from", address_format(&handshake->address, from)),
-                log_text("reason", handshake->failure));
-    handshake_free(handshake);
+                log_text("from", address_format(&greeting->address, from)),
+                log_text("reason", greeting->failure));
+    greeting_free(greeting);
 }
 
 static void breathe(struct loop_timer *timer)
@@ -91,27 +91,27 @@ static void take_breath(struct acceptor *acceptor)
 static void accepted(void *context, int fd, const struct address *from)
 {
     struct acceptor *acceptor = context;
-    struct handshake *handshake = NULL;
+    struct greeting *greeting = NULL;
 
     if (acceptor->pending_count < MAX_PENDING &&
         pending_of(acceptor, from) < MAX_PENDING_OF_ADDRESS)
-        handshake = calloc(1, sizeof(*handshake));
-    if (!handshake) {
+        greeting = calloc(1, sizeof(*greeting));
+    if (!greeting) {
         LOG_LIMITED(1, LOG_WARNING, "handshakes_limited",
                     log_number("pending", acceptor->pending_count));
         close(fd);
         take_breath(acceptor);
         return;
     }
-    handshake->reply_to = acceptor->loop;
-    handshake->done = handshake_is_done;
-    handshake->context = acceptor;
-    handshake->role = TLS_SERVER;
-    handshake->fd = fd;
-    handshake->address = *from;
-    handshake->timeout_us = HANDSHAKE_TIMEOUT_US;
-    acceptor->pending[acceptor->pending_count++] = handshake;
-    handshaker_submit(acceptor->handshaker, handshake);
+    greeting->reply_to = acceptor->loop;
+    greeting->done = handshake_is_done;
+    greeting->context = acceptor;
+    greeting->role = TLS_SERVER;
+    greeting->fd = fd;
+    greeting->address = *from;
+    greeting->timeout_us = HANDSHAKE_TIMEOUT_US;
+    acceptor->pending[acceptor->pending_count++] = greeting;
+    handshaker_submit(acceptor->handshaker, greeting);
     if (!bucket_take(&acceptor->rate, loop_now_us(acceptor->loop)))
         take_breath(acceptor);
 }

@@ -40,7 +40,7 @@ struct attempt {
     struct list node;
     struct loop_deferred deferred;
     struct handshaker *handshaker;
-    struct handshake *handshake; /* NULL once answered */
+    struct greeting *greeting; /* NULL once answered */
     struct credentials *credentials;
     struct dial *dial;
     struct loop_watch watch;
@@ -52,15 +52,15 @@ struct attempt {
     bool writable;
 };
 
-void handshake_free(struct handshake *handshake)
+void greeting_free(struct greeting *greeting)
 {
-    if (!handshake)
+    if (!greeting)
         return;
-    if (handshake->fd >= 0)
-        close(handshake->fd);
-    tls_free(handshake->tls);
-    free(handshake->surplus);
-    free(handshake);
+    if (greeting->fd >= 0)
+        close(greeting->fd);
+    tls_free(greeting->tls);
+    free(greeting->surplus);
+    free(greeting);
 }
 
 void recheck_free(struct recheck *recheck)
@@ -145,22 +145,21 @@ enum status handshaker_use(struct handshaker *handshaker,
 
 static void deliver_answer(struct loop_message *message, bool discarded)
 {
-    struct handshake *handshake =
-        CONTAINER_OF(message, struct handshake, message);
+    struct greeting *greeting = CONTAINER_OF(message, struct greeting, message);
 
     if (discarded)
-        handshake_free(handshake);
+        greeting_free(greeting);
     else
-        handshake->done(handshake);
+        greeting->done(greeting);
 }
 
-static void answer(struct handshake *handshake, enum status status,
+static void answer(struct greeting *greeting, enum status status,
                    const char *failure)
 {
-    handshake->status = status;
-    text_format(handshake->failure, sizeof(handshake->failure), "%s", failure);
-    handshake->message.deliver = deliver_answer;
-    loop_post(handshake->reply_to, &handshake->message);
+    greeting->status = status;
+    text_format(greeting->failure, sizeof(greeting->failure), "%s", failure);
+    greeting->message.deliver = deliver_answer;
+    loop_post(greeting->reply_to, &greeting->message);
 }
 
 static void release_attempt(struct loop_deferred *deferred)
@@ -192,33 +191,33 @@ static void close_attempt(struct attempt *attempt)
 static void fail_attempt(struct attempt *attempt, enum status status,
                          const char *failure)
 {
-    struct handshake *handshake = attempt->handshake;
+    struct greeting *greeting = attempt->greeting;
 
-    attempt->handshake = NULL;
+    attempt->greeting = NULL;
     close_attempt(attempt);
-    answer(handshake, status, failure);
+    answer(greeting, status, failure);
 }
 
 static void succeed(struct attempt *attempt)
 {
-    struct handshake *handshake = attempt->handshake;
+    struct greeting *greeting = attempt->greeting;
     enum { SURPLUS = TLS_MAX_HANDSHAKE };
 
-    handshake->surplus = malloc(SURPLUS);
-    if (!handshake->surplus) {
+    greeting->surplus = malloc(SURPLUS);
+    if (!greeting->surplus) {
         fail_attempt(attempt, STATUS_NO_MEMORY, "out of memory");
         return;
     }
-    handshake->surplus_length =
-        tls_take_surplus(attempt->tls, handshake->surplus, SURPLUS);
+    greeting->surplus_length =
+        tls_take_surplus(attempt->tls, greeting->surplus, SURPLUS);
     loop_watch_stop(&attempt->watch); /* before another loop has it */
-    handshake->tls = attempt->tls;
-    handshake->fd = attempt->fd;
+    greeting->tls = attempt->tls;
+    greeting->fd = attempt->fd;
     attempt->tls = NULL;
     attempt->fd = -1;
-    attempt->handshake = NULL;
+    attempt->greeting = NULL;
     close_attempt(attempt);
-    answer(handshake, STATUS_OK, "");
+    answer(greeting, STATUS_OK, "");
 }
 
 /* ---- the handshake itself ---- */
@@ -331,7 +330,7 @@ static void greet(struct attempt *attempt)
     struct handshaker *handshaker = attempt->handshaker;
 
     attempt->tls =
-        tls_new(attempt->handshake->role, attempt->credentials->settings);
+        tls_new(attempt->greeting->role, attempt->credentials->settings);
     if (!attempt->tls ||
         loop_watch_start(handshaker->loop, &attempt->watch, attempt->fd,
                          became_ready) != STATUS_OK) {
@@ -362,29 +361,29 @@ static void timed_out(struct loop_timer *timer)
     fail_attempt(attempt, STATUS_TIMEOUT, "the handshake took too long");
 }
 
-static void begin(struct handshaker *handshaker, struct handshake *handshake)
+static void begin(struct handshaker *handshaker, struct greeting *greeting)
 {
     struct attempt *attempt = calloc(1, sizeof(*attempt));
-    struct dial_options options = { .address = handshake->address,
-                                    .timeout_us = handshake->timeout_us,
+    struct dial_options options = { .address = greeting->address,
+                                    .timeout_us = greeting->timeout_us,
                                     .done = dialled,
                                     .context = attempt };
 
     if (!attempt) {
-        answer(handshake, STATUS_NO_MEMORY, "out of memory");
+        answer(greeting, STATUS_NO_MEMORY, "out of memory");
         return;
     }
     attempt->handshaker = handshaker;
-    attempt->handshake = handshake;
+    attempt->greeting = greeting;
     attempt->credentials = newest(handshaker);
     attempt->credentials->uses++;
-    attempt->fd = handshake->fd;
-    handshake->fd = -1;
+    attempt->fd = greeting->fd;
+    greeting->fd = -1;
     loop_task_init(&attempt->task, run_attempt);
     loop_timer_init(handshaker->loop, &attempt->timer, timed_out);
-    loop_timer_start(&attempt->timer, handshake->timeout_us);
+    loop_timer_start(&attempt->timer, greeting->timeout_us);
     list_append(&handshaker->attempts, &attempt->node);
-    if (handshake->role == TLS_SERVER) {
+    if (greeting->role == TLS_SERVER) {
         greet(attempt);
         return;
     }
@@ -395,23 +394,21 @@ static void begin(struct handshaker *handshaker, struct handshake *handshake)
 
 static void take_handshake(struct loop_message *message, bool discarded)
 {
-    struct handshake *handshake =
-        CONTAINER_OF(message, struct handshake, message);
+    struct greeting *greeting = CONTAINER_OF(message, struct greeting, message);
 
     if (discarded)
-        answer(handshake, STATUS_CLOSED, "stopping");
-    else if (!newest(handshake->handshaker))
-        answer(handshake, STATUS_CLOSED, "no identity to show");
+        answer(greeting, STATUS_CLOSED, "stopping");
+    else if (!newest(greeting->handshaker))
+        answer(greeting, STATUS_CLOSED, "no identity to show");
     else
-        begin(handshake->handshaker, handshake);
+        begin(greeting->handshaker, greeting);
 }
 
-void handshaker_submit(struct handshaker *handshaker,
-                       struct handshake *handshake)
+void handshaker_submit(struct handshaker *handshaker, struct greeting *greeting)
 {
-    handshake->handshaker = handshaker;
-    handshake->message.deliver = take_handshake;
-    loop_post(handshaker->loop, &handshake->message);
+    greeting->handshaker = handshaker;
+    greeting->message.deliver = take_handshake;
+    loop_post(handshaker->loop, &greeting->message);
 }
 
 /* ---- checking live peers again ---- */

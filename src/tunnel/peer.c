@@ -25,7 +25,7 @@ struct peer {
     struct host *host;
     struct address address;
     char name[MAX_NAME];
-    struct handshake *handshake;         /* under way; its context is this */
+    struct greeting *greeting;           /* under way; its context is this */
     struct tunnel *tunnels[MAX_TUNNELS]; /* the usable one and draining ones */
     struct loop_timer timer;
     struct loop_deferred deferred;
@@ -94,7 +94,7 @@ static void tunnel_was_changed(void *context, struct tunnel *tunnel)
         peer->failures = 0;
         peer->failure[0] = '\0';
         peer->delay_us = FIRST_DELAY_US;
-    } else if (!peer->handshake && !has_prospect(peer)) {
+    } else if (!peer->greeting && !has_prospect(peer)) {
         dial_later(peer);
     }
 }
@@ -106,7 +106,7 @@ static void tunnel_has_ended(void *context, struct tunnel *tunnel)
     for (int i = 0; i < MAX_TUNNELS; i++)
         if (peer->tunnels[i] == tunnel)
             peer->tunnels[i] = NULL;
-    if (!peer->handshake && !has_prospect(peer))
+    if (!peer->greeting && !has_prospect(peer))
         dial_later(peer);
 }
 
@@ -118,16 +118,16 @@ static int free_place(const struct peer *peer)
     return -1;
 }
 
-static void established(struct peer *peer, struct handshake *handshake)
+static void established(struct peer *peer, struct greeting *greeting)
 {
     int place = free_place(peer);
     struct tunnel_options options = {
         .host = peer->host,
-        .tls = handshake->tls,
-        .fd = handshake->fd,
+        .tls = greeting->tls,
+        .fd = greeting->fd,
         .role = SESSION_DIALER,
-        .surplus = handshake->surplus,
-        .surplus_length = handshake->surplus_length,
+        .surplus = greeting->surplus,
+        .surplus_length = greeting->surplus_length,
         .address = peer->address,
         .changed = tunnel_was_changed,
         .ended = tunnel_has_ended,
@@ -138,54 +138,54 @@ static void established(struct peer *peer, struct handshake *handshake)
         dial_later(peer);
         return;
     }
-    handshake->tls = NULL;
-    handshake->fd = -1;
+    greeting->tls = NULL;
+    greeting->fd = -1;
     if (tunnel_open(&options, &peer->tunnels[place]) != STATUS_OK) {
         note_failure(peer, "out of memory");
         dial_later(peer);
     }
 }
 
-static void handshake_is_done(struct handshake *handshake)
+static void handshake_is_done(struct greeting *greeting)
 {
-    struct peer *peer = handshake->context;
+    struct peer *peer = greeting->context;
 
     if (peer) {
-        peer->handshake = NULL;
-        if (handshake->status == STATUS_OK) {
-            established(peer, handshake);
+        peer->greeting = NULL;
+        if (greeting->status == STATUS_OK) {
+            established(peer, greeting);
         } else {
-            note_failure(peer, handshake->failure);
+            note_failure(peer, greeting->failure);
             dial_later(peer);
         }
     }
-    handshake_free(handshake);
+    greeting_free(greeting);
 }
 
 static void dial(struct peer *peer)
 {
-    struct handshake *handshake = calloc(1, sizeof(*handshake));
+    struct greeting *greeting = calloc(1, sizeof(*greeting));
 
-    if (!handshake) {
+    if (!greeting) {
         dial_later(peer);
         return;
     }
-    handshake->reply_to = peer->host->loop;
-    handshake->done = handshake_is_done;
-    handshake->context = peer;
-    handshake->role = TLS_CLIENT;
-    handshake->address = peer->address;
-    handshake->fd = -1;
-    handshake->timeout_us = HANDSHAKE_TIMEOUT_US;
-    peer->handshake = handshake;
-    handshaker_submit(peer->host->handshaker, handshake);
+    greeting->reply_to = peer->host->loop;
+    greeting->done = handshake_is_done;
+    greeting->context = peer;
+    greeting->role = TLS_CLIENT;
+    greeting->address = peer->address;
+    greeting->fd = -1;
+    greeting->timeout_us = HANDSHAKE_TIMEOUT_US;
+    peer->greeting = greeting;
+    handshaker_submit(peer->host->handshaker, greeting);
 }
 
 static void time_to_dial(struct loop_timer *timer)
 {
     struct peer *peer = CONTAINER_OF(timer, struct peer, timer);
 
-    if (!peer->handshake && !has_prospect(peer))
+    if (!peer->greeting && !has_prospect(peer))
         dial(peer);
 }
 
@@ -214,8 +214,8 @@ void peer_free(struct peer *peer)
 {
     if (!peer)
         return;
-    if (peer->handshake)
-        peer->handshake->context = NULL;
+    if (peer->greeting)
+        peer->greeting->context = NULL;
     loop_timer_stop(&peer->timer);
     for (int i = 0; i < MAX_TUNNELS; i++) {
         if (!peer->tunnels[i])
@@ -250,7 +250,7 @@ void peer_report(const struct peer *peer, struct peer_report *report)
     report->failure = peer->failure;
     report->failures = peer->failures;
     report->state = peer_tunnel(peer)    ? "up"
-                    : peer->handshake    ? "dialling"
+                    : peer->greeting     ? "dialling"
                     : has_prospect(peer) ? "opening"
                                          : "down";
 }

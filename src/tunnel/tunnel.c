@@ -312,6 +312,8 @@ static void react(struct tunnel *tunnel, const struct session_event *event)
 {
     struct host *host = tunnel->host;
 
+    if (event->type == SESSION_NOTHING)
+        return;
     if (event->type == SESSION_DATA) {
         gather(tunnel, event);
         return;
