@@ -1,0 +1,562 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * No end of file before all bytes, and no reset or end that is missed: every
+ * way a connection can end, with real sockets.
+ */
+#include "connection_end.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#define EACH_KIND(kind)                                           \
+    for (enum socket_kind kind = 0; kind < SOCKETS_KINDS; kind++) \
+        if (sockets_have(kind))
+
+/* TCP carries resets. */
+#define EACH_TCP(kind)                                           \
+    for (enum socket_kind kind = 0; kind < SOCKETS_UNIX; kind++) \
+        if (sockets_have(kind))
+
+/* When, in the life of our end, the other end does what it does. */
+enum moment { BEFORE_OPEN, BEFORE_FIRST_TURN, WHEN_SETTLED, MOMENTS };
+
+/* Do |act| to |pair[1]| at |moment|, and turn until our end has noticed. */
+static void end_noticing(struct end *end, int pair[2], enum moment moment,
+                         void (*act)(int fd))
+{
+    if (moment == BEFORE_OPEN) {
+        act(pair[1]);
+        usleep(1000);
+    }
+    end_open(end, pair[0]);
+    if (moment == WHEN_SETTLED)
+        end_settle(end);
+    if (moment != BEFORE_OPEN) {
+        act(pair[1]);
+        usleep(1000); /* so that all of it is one event */
+    }
+    end_turn_until(end, &end->is_over);
+}
+
+/* ---- the other end finishes ---- */
+
+static void send_and_finish(int fd)
+{
+    sockets_send(fd, "last words", 10);
+    shutdown(fd, SHUT_WR);
+}
+
+static void finish_only(int fd)
+{
+    shutdown(fd, SHUT_WR);
+}
+
+static void a_fin_behind_bytes_is_read_behind_them(void **state)
+{
+    (void)state;
+    EACH_KIND(kind)
+    for (enum moment moment = 0; moment < MOMENTS; moment++) {
+        struct end end;
+        int pair[2];
+
+        sockets_pair(kind, pair);
+        end_noticing(&end, pair, moment, send_and_finish);
+        assert_int_equal(end.status, STATUS_CLOSED);
+        assert_int_equal(end.read_bytes, 10);
+        assert_true(end.connection.ended);
+        assert_int_equal(end.connection.failed, STATUS_OK);
+        end_read(&end); /* and so it stays */
+        assert_int_equal(end.status, STATUS_CLOSED);
+        end_clear(&end);
+        close(pair[1]);
+    }
+}
+
+/* LOOP_HUNG_UP comes with the bytes: nothing has to be looked at later. */
+static void a_fin_behind_bytes_is_read_in_the_same_turn(void **state)
+{
+    (void)state;
+    EACH_KIND(kind)
+    {
+        struct end end;
+        int pair[2];
+
+        sockets_pair(kind, pair);
+        end_open(&end, pair[0]);
+        end_settle(&end);
+        send_and_finish(pair[1]);
+        usleep(1000);
+        loop_turn(end.loop, CLOCK_SECOND);
+        assert_int_equal(end.status, STATUS_CLOSED);
+        assert_int_equal(end.wasted, 0);
+        end_clear(&end);
+        close(pair[1]);
+    }
+}
+
+static void a_fin_alone_is_read(void **state)
+{
+    (void)state;
+    EACH_KIND(kind)
+    for (enum moment moment = 0; moment < MOMENTS; moment++) {
+        struct end end;
+        int pair[2];
+
+        sockets_pair(kind, pair);
+        end_noticing(&end, pair, moment, finish_only);
+        assert_int_equal(end.status, STATUS_CLOSED);
+        assert_int_equal(end.read_bytes, 0);
+        end_clear(&end);
+        close(pair[1]);
+    }
+}
+
+static void a_fin_after_a_drained_read_is_read(void **state)
+{
+    (void)state;
+    EACH_KIND(kind)
+    {
+        struct end end;
+        int pair[2];
+
+        sockets_pair(kind, pair);
+        end_open(&end, pair[0]);
+        end_settle(&end);
+        sockets_send(pair[1], "x", 1);
+        end_turn_until_read(&end, 1);
+        assert_false(end.connection.readable);
+        shutdown(pair[1], SHUT_WR);
+        end_turn_until(&end, &end.is_over);
+        assert_int_equal(end.status, STATUS_CLOSED);
+        end_clear(&end);
+        close(pair[1]);
+    }
+}
+
+static void a_fin_behind_more_than_one_read_is_read(void **state)
+{
+    (void)state;
+    EACH_KIND(kind)
+    for (size_t room = 1; room <= 12; room++) {
+        struct end end;
+        int pair[2];
+
+        sockets_pair(kind, pair);
+        send_and_finish(pair[1]);
+        end_open(&end, pair[0]);
+        end.room = room; /* some divide the ten bytes, some do not */
+        end_turn_until(&end, &end.is_over);
+        assert_int_equal(end.status, STATUS_CLOSED);
+        assert_int_equal(end.read_bytes, 10);
+        end_clear(&end);
+        close(pair[1]);
+    }
+}
+
+/* ---- the other end resets ---- */
+
+static void send_and_reset(int fd)
+{
+    sockets_send(fd, "last words", 10);
+    usleep(1000); /* a reset overtakes what is not sent yet */
+    sockets_reset(fd);
+}
+
+static void a_reset_behind_bytes_is_read_behind_them(void **state)
+{
+    (void)state;
+    EACH_TCP(kind)
+    for (enum moment moment = 0; moment < MOMENTS; moment++) {
+        struct end end;
+        int pair[2];
+
+        sockets_pair(kind, pair);
+        end_noticing(&end, pair, moment, send_and_reset);
+        assert_int_equal(end.status, STATUS_RESET);
+        assert_int_equal(end.read_bytes, 10);
+        assert_false(end.connection.ended);
+        end_read(&end); /* the kernel would say "end of file" now */
+        assert_int_equal(end.status, STATUS_RESET);
+        end_clear(&end);
+    }
+}
+
+static void a_reset_alone_is_read(void **state)
+{
+    (void)state;
+    EACH_TCP(kind)
+    for (enum moment moment = 0; moment < MOMENTS; moment++) {
+        struct end end;
+        int pair[2];
+
+        sockets_pair(kind, pair);
+        end_noticing(&end, pair, moment, sockets_reset);
+        assert_int_equal(end.status, STATUS_RESET);
+        assert_int_equal(end.connection.failed, STATUS_RESET);
+        end_clear(&end);
+    }
+}
+
+/* A Unix socket that is closed before all was read resets the other. */
+static void bytes_a_unix_peer_never_read_are_a_reset(void **state)
+{
+    struct end end;
+    size_t bytes;
+    int pair[2];
+
+    (void)state;
+    sockets_pair(SOCKETS_UNIX, pair);
+    end_open(&end, pair[0]);
+    assert_int_equal(end_write(&end, "unread", &bytes), STATUS_OK);
+    assert_int_equal(bytes, 6);
+    end_settle(&end);
+    sockets_send(pair[1], "last words", 10);
+    close(pair[1]);
+    end_turn_until(&end, &end.is_over);
+    assert_int_equal(end.status, STATUS_RESET);
+    assert_int_equal(end.read_bytes, 10);
+    end_clear(&end);
+}
+
+static void finish_and_reset(int fd)
+{
+    send_and_finish(fd);
+    usleep(1000);
+    sockets_reset(fd);
+}
+
+/* The bytes and the FIN have all arrived: the reset spoils only writing. */
+static void a_reset_behind_a_fin_spoils_only_writing(void **state)
+{
+    (void)state;
+    EACH_TCP(kind)
+    for (enum moment moment = 0; moment < MOMENTS; moment++) {
+        struct end end;
+        size_t bytes;
+        int pair[2];
+
+        sockets_pair(kind, pair);
+        end_noticing(&end, pair, moment, finish_and_reset);
+        assert_int_equal(end.status, STATUS_CLOSED);
+        assert_int_equal(end.read_bytes, 10);
+        assert_int_equal(end.connection.failed, STATUS_RESET);
+        assert_int_equal(end_write(&end, "x", &bytes), STATUS_RESET);
+        assert_int_equal(connection_flush(&end.connection, &bytes),
+                         STATUS_RESET);
+        end_clear(&end);
+    }
+}
+
+static void a_reset_after_the_end_was_read_is_told(void **state)
+{
+    (void)state;
+    EACH_TCP(kind)
+    {
+        uint64_t deadline = clock_now_us() + 5 * CLOCK_SECOND;
+        struct end end;
+        size_t bytes;
+        int pair[2];
+
+        sockets_pair(kind, pair);
+        end_noticing(&end, pair, WHEN_SETTLED, send_and_finish);
+        end_settle(&end);
+        assert_int_equal(end.connection.failed, STATUS_OK);
+        end.tasks = 0;
+        sockets_reset(pair[1]);
+        while (end.tasks == 0 && clock_now_us() < deadline)
+            loop_turn(end.loop, 100 * CLOCK_MS);
+        assert_int_equal(end.connection.failed, STATUS_RESET);
+        assert_int_equal(connection_flush(&end.connection, &bytes),
+                         STATUS_RESET);
+        end_clear(&end);
+    }
+}
+
+/* The kernel gives its error to whoever asks first, then "end of file". */
+static void a_reset_a_write_was_told_of_does_not_become_an_end(void **state)
+{
+    (void)state;
+    EACH_TCP(kind)
+    {
+        struct end end;
+        size_t bytes;
+        int pair[2];
+
+        sockets_pair(kind, pair);
+        end_open(&end, pair[0]);
+        end_settle(&end);
+        send_and_reset(pair[1]);
+        usleep(1000);
+        assert_int_equal(end_write(&end, "x", &bytes),
+                         STATUS_RESET); /* and no SIGPIPE */
+        assert_int_equal(connection_finish(&end.connection), STATUS_RESET);
+        end_turn_until(&end, &end.is_over);
+        assert_int_equal(end.read_bytes, 10);
+        assert_int_equal(end.status, STATUS_RESET);
+        assert_false(end.connection.ended);
+        end_clear(&end);
+    }
+}
+
+static void a_finish_on_a_reset_connection_is_a_reset(void **state)
+{
+    struct end end;
+    int pair[2];
+
+    (void)state;
+    sockets_pair(SOCKETS_V4, pair);
+    end_open(&end, pair[0]);
+    sockets_reset(pair[1]);
+    usleep(1000);
+    assert_int_equal(connection_finish(&end.connection), STATUS_RESET);
+    assert_false(end.connection.finished);
+    end_clear(&end);
+}
+
+/* ---- our end finishes ---- */
+
+static void our_fin_goes_behind_the_queue_and_leaves_reading_open(void **state)
+{
+    (void)state;
+    EACH_KIND(kind)
+    {
+        char text[16];
+        struct end end;
+        size_t bytes;
+        int pair[2], error;
+
+        sockets_pair(kind, pair);
+        end_open(&end, pair[0]);
+        assert_int_equal(connection_queue(&end.connection,
+                                          (const uint8_t *)"request", 7),
+                         STATUS_OK);
+        assert_int_equal(connection_finish(&end.connection), STATUS_OK);
+        assert_false(end.connection.finished);
+        assert_int_equal(connection_flush(&end.connection, &bytes), STATUS_OK);
+        assert_true(end.connection.finished);
+        assert_int_equal(connection_finish(&end.connection), STATUS_OK);
+        sockets_receive(pair[1], text, 7);
+        assert_memory_equal(text, "request", 7);
+        assert_int_equal(sockets_drain(pair[1], &error), 0);
+        assert_int_equal(error, 0);
+        sockets_send(pair[1], "late answer", 11);
+        end_turn_until_read(&end, 11);
+        shutdown(pair[1], SHUT_WR);
+        end_turn_until(&end, &end.is_over);
+        assert_int_equal(end.status, STATUS_CLOSED);
+        connection_close_in_order(&end.connection);
+        end_clear(&end);
+        close(pair[1]);
+    }
+}
+
+static void a_reset_of_ours_is_a_reset_there(void **state)
+{
+    (void)state;
+    EACH_TCP(kind)
+    {
+        struct end end;
+        int pair[2], error;
+
+        sockets_pair(kind, pair);
+        end_open(&end, pair[0]);
+        connection_reset(&end.connection);
+        connection_reset(&end.connection);
+        connection_close_in_order(&end.connection);
+        assert_int_equal(sockets_drain(pair[1], &error), 0);
+        assert_int_equal(error, ECONNRESET);
+        end_clear(&end);
+        close(pair[1]);
+    }
+}
+
+static void closing_with_bytes_queued_is_a_reset_all_the_same(void **state)
+{
+    struct end end;
+    int pair[2], error;
+
+    (void)state;
+    sockets_pair(SOCKETS_V4, pair);
+    end_open(&end, pair[0]);
+    assert_int_equal(connection_queue(&end.connection, (const uint8_t *)"lost",
+                                      4),
+                     STATUS_OK);
+    connection_close_in_order(&end.connection);
+    assert_int_equal(sockets_drain(pair[1], &error), 0);
+    assert_int_equal(error, ECONNRESET);
+    end_clear(&end);
+    close(pair[1]);
+}
+
+static void ends_leave_no_descriptor_behind(void **state)
+{
+    size_t before = sockets_count();
+
+    (void)state;
+    EACH_KIND(kind)
+    for (int in_order = 0; in_order < 2; in_order++) {
+        struct end end;
+        int pair[2];
+
+        sockets_pair(kind, pair);
+        end_open(&end, pair[0]);
+        if (in_order)
+            connection_close_in_order(&end.connection);
+        else
+            connection_reset(&end.connection);
+        assert_int_equal(end.connection.fd, -1);
+        end_settle(&end);
+        end_clear(&end);
+        close(pair[1]);
+    }
+    assert_int_equal(sockets_count(), before);
+}
+
+/* ---- our process dies ---- */
+
+enum way {
+    DIE_OPEN,     /* some bytes sent */
+    DIE_FINISHED, /* and our FIN, but the other end's not read */
+    DIE_CLOSED    /* closed in order, megabytes still in the kernel */
+};
+
+/* In the child: what the kernel has taken is told through |tell|. */
+static _Noreturn void live_and_die(int fd, int tell, enum way way)
+{
+    static uint8_t bytes[100000];
+    struct iovec part = { .iov_base = bytes, .iov_len = sizeof(bytes) };
+    size_t total = 0, taken;
+    struct end end;
+
+    end_open(&end, fd);
+    do {
+        for (size_t i = 0; i < sizeof(bytes); i++)
+            bytes[i] = sockets_byte_at(total + i);
+        if (connection_write(&end.connection, &part, 1, &taken) != STATUS_OK)
+            abort();
+        total += taken;
+    } while (end.connection.writable && way == DIE_CLOSED &&
+             total < 64 * 1024 * 1024);
+    if (way != DIE_OPEN && connection_finish(&end.connection) != STATUS_OK)
+        abort();
+    if (way == DIE_CLOSED) {
+        end_turn_until(&end, &end.is_over);
+        connection_close_in_order(&end.connection);
+    }
+    if (write(tell, &total, sizeof(total)) != sizeof(total))
+        abort();
+    raise(SIGKILL);
+    abort();
+}
+
+/* The other end's view of it; false if a byte was not where it belongs. */
+static bool drain_verified(int fd, size_t *total, int *error)
+{
+    static uint8_t bytes[50000];
+    ssize_t got;
+
+    for (*total = 0; (got = read(fd, bytes, sizeof(bytes))) > 0;
+         *total += (size_t)got)
+        for (size_t i = 0; i < (size_t)got; i++)
+            if (bytes[i] != sockets_byte_at(*total + i))
+                return false;
+    *error = got < 0 ? errno : 0;
+    return true;
+}
+
+struct death {
+    size_t taken;    /* by the dead process's kernel */
+    size_t received; /* by the other end */
+    int error;       /* that ended it there; 0: end of file */
+};
+
+static struct death die(enum socket_kind kind, enum way way)
+{
+    struct death death = { 0 };
+    int pair[2], tell[2], outcome;
+    pid_t child;
+
+    sockets_pair(kind, pair);
+    assert_int_equal(pipe(tell), 0);
+    if (way == DIE_CLOSED)
+        shutdown(pair[1], SHUT_WR);
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        close(pair[1]);
+        live_and_die(pair[0], tell[1], way);
+    }
+    close(pair[0]);
+    close(tell[1]);
+    assert_int_equal(read(tell[0], &death.taken, sizeof(death.taken)),
+                     sizeof(death.taken));
+    assert_int_equal(waitpid(child, &outcome, 0), child);
+    assert_int_equal(WTERMSIG(outcome), SIGKILL);
+    assert_true(drain_verified(pair[1], &death.received, &death.error));
+    close(pair[1]);
+    close(tell[0]);
+    return death;
+}
+
+static void a_process_that_dies_resets_its_connections(void **state)
+{
+    (void)state;
+    EACH_TCP(kind)
+    {
+        struct death death = die(kind, DIE_OPEN);
+
+        assert_true(death.taken > 0);
+        assert_int_equal(death.error, ECONNRESET);
+    }
+}
+
+/* All is there and so is its end: nothing is truncated. */
+static void a_process_that_dies_after_its_fin_does_not_truncate(void **state)
+{
+    (void)state;
+    EACH_TCP(kind)
+    {
+        struct death death = die(kind, DIE_FINISHED);
+
+        if (death.error == 0)
+            assert_int_equal(death.received, death.taken);
+        else
+            assert_int_equal(death.error, ECONNRESET);
+    }
+}
+
+static void what_was_closed_in_order_arrives_though_we_die(void **state)
+{
+    (void)state;
+    EACH_KIND(kind)
+    {
+        struct death death = die(kind, DIE_CLOSED);
+
+        if (kind != SOCKETS_UNIX)
+            assert_true(death.taken > 1024 * 1024);
+        assert_int_equal(death.error, 0);
+        assert_int_equal(death.received, death.taken);
+    }
+}
+
+RUN_TESTS(TEST(a_fin_behind_bytes_is_read_behind_them),
+          TEST(a_fin_behind_bytes_is_read_in_the_same_turn),
+          TEST(a_fin_alone_is_read), TEST(a_fin_after_a_drained_read_is_read),
+          TEST(a_fin_behind_more_than_one_read_is_read),
+          TEST(a_reset_behind_bytes_is_read_behind_them),
+          TEST(a_reset_alone_is_read),
+          TEST(bytes_a_unix_peer_never_read_are_a_reset),
+          TEST(a_reset_behind_a_fin_spoils_only_writing),
+          TEST(a_reset_after_the_end_was_read_is_told),
+          TEST(a_reset_a_write_was_told_of_does_not_become_an_end),
+          TEST(a_finish_on_a_reset_connection_is_a_reset),
+          TEST(our_fin_goes_behind_the_queue_and_leaves_reading_open),
+          TEST(a_reset_of_ours_is_a_reset_there),
+          TEST(closing_with_bytes_queued_is_a_reset_all_the_same),
+          TEST(ends_leave_no_descriptor_behind),
+          TEST(a_process_that_dies_resets_its_connections),
+          TEST(a_process_that_dies_after_its_fin_does_not_truncate),
+          TEST(what_was_closed_in_order_arrives_though_we_die))
