@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "crypto/secret.h"
 #include "crypto/library.h"
+#include "crypto/secret.h"
 #include "support/check_test.h"
 #include "support/crypto/forge.h"
 #include <errno.h>
