@@ -37,10 +37,15 @@ build=build/$preset
 mkdir -p "$build"
 exec 8>"$build/.lock"
 flock 8
+# Options once given stay, so that other scripts need not know them.
+if [ ${#options[@]} -eq 0 ] && [ -e "$build/.options" ]; then
+    mapfile -t options < <(grep -v ENTENTE_DEPS_PREFIX "$build/.options" |
+                           grep '^-D')
+fi
 case " ${options[*]-} " in
-    *ENTENTE_DEPS=system*) prefix=system ;;
+    *ENTENTE_DEPS=system*) ;;
     *)  prefix=$(scripts/dependencies.sh)
-        options+=("-DENTENTE_DEPS=cache" "-DENTENTE_DEPS_PREFIX=$prefix") ;;
+        options+=("-DENTENTE_DEPS_PREFIX=$prefix") ;;
 esac
 wanted=$(printf '%s\n' "$root" "${options[@]}")
 if [ ! -e "$build/build.ninja" ] ||
