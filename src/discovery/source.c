@@ -20,7 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct source_kind *const kinds[] = { &list_kind, &dns_kind };
+static const struct source_kind *const kinds[] = { &list_kind, &dns_kind,
+                                                   &dns_srv_kind };
 
 /* How long the registry has before we believe the disk. */
 static const uint64_t patience_us = CLOCK_SECOND;

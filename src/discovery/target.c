@@ -100,11 +100,17 @@ bool target_parse(struct target *target, const char *text, char *error,
 
 void target_name(const struct target *target, char *name, size_t size)
 {
+    size_t length = strlen(target->host);
+
+    /* The dot that keeps search domains away is not for the reader. */
+    if (length > 0 && target->host[length - 1] == '.')
+        length--;
     if (target->port == 0)
         text_format(name, size, "%s", target->host);
     else
-        text_format(name, size, strchr(target->host, ':') ? "[%s]:%u" : "%s:%u",
-                    target->host, target->port);
+        text_format(name, size,
+                    strchr(target->host, ':') ? "[%.*s]:%u" : "%.*s:%u",
+                    (int)length, target->host, target->port);
 }
 
 /* ---- what is told ---- */
