@@ -39,6 +39,14 @@ endfunction()
 
 entente_dependency(mbedtls mbedtls mbedx509 mbedcrypto)
 entente_dependency(sodium sodium)
+# Optional, x86-64 only: AES-GCM on processors with VAES (crypto/aead_ipsec.c).
+find_path(IPSEC_MB_INCLUDE intel-ipsec-mb.h)
+find_library(IPSEC_MB_LIBRARY IPSec_MB)
+if(ENTENTE_IPSEC_MB AND IPSEC_MB_INCLUDE AND IPSEC_MB_LIBRARY)
+    add_library(deps::ipsec_mb INTERFACE IMPORTED)
+    target_link_libraries(deps::ipsec_mb INTERFACE ${IPSEC_MB_LIBRARY})
+    target_compile_definitions(deps::ipsec_mb INTERFACE ENTENTE_IPSEC_MB)
+endif()
 entente_dependency(event event_extra event_core event_pthreads)
 
 # The distribution's are recent enough for these.

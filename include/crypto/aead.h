@@ -17,7 +17,7 @@ enum aead_kind { AEAD_AES_256_GCM, AEAD_CHACHA20_POLY1305 };
 #define AEAD_KEY_BYTES 32u
 #define AEAD_NONCE_BYTES 12u
 #define AEAD_TAG_BYTES 16u
-#define AEAD_CONTEXT_BYTES 512u
+#define AEAD_CONTEXT_BYTES 4096u
 
 struct aead_method;
 

@@ -4,6 +4,9 @@
 
 /* Of each kind the first that is available counts. */
 static const struct aead_method *const methods[] = {
+#ifdef ENTENTE_IPSEC_MB
+    &aead_ipsec_aes,
+#endif
     &aead_sodium_aes,
     &aead_sodium_chacha,
 };

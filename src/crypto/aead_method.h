@@ -15,6 +15,9 @@ struct aead_method {
                  uint8_t *bytes, size_t length);
 };
 
+#ifdef ENTENTE_IPSEC_MB
+extern const struct aead_method aead_ipsec_aes;
+#endif
 extern const struct aead_method aead_sodium_aes;
 extern const struct aead_method aead_sodium_chacha;
 #endif

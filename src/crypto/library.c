@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "crypto/library.h"
 #include "base/text.h"
+#include "crypto/aead.h"
 #include <mbedtls/version.h>
 #include <psa/crypto.h>
 #include <pthread.h>
@@ -57,7 +58,10 @@ static void start(void)
                     library->name, library->version, library->floor);
         return;
     }
-    if (sodium_init() >= 0 && psa_crypto_init() == PSA_SUCCESS)
+    /* Looks for the processor's instructions while there is one thread. */
+    if (sodium_init() >= 0 && psa_crypto_init() == PSA_SUCCESS &&
+        (aead_is_available(AEAD_AES_256_GCM) ||
+         aead_is_available(AEAD_CHACHA20_POLY1305)))
         return;
     outcome = STATUS_IO;
     text_format(reason.text, sizeof(reason.text),
