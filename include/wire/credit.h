@@ -9,8 +9,9 @@
  * How much memory an end has promised the streams of one tunnel, and how much
  * more it may promise: docs/PROTOCOL.md section 7.  Pure.
  *
- * A stream's promise is receive_limit - consumed.  Its first |reserve| bytes
- * are its own; what goes beyond comes out of the pool and returns to it.
+ * A stream's promise is receive_limit - consumed, and received - consumed once
+ * the peer has ended it.  Its first |reserve| bytes are its own; what goes
+ * beyond comes out of the pool and returns to it.
  */
 struct credit {
     uint64_t pool_bytes;
@@ -24,8 +25,14 @@ struct credit {
 void credit_begin(const struct credit *credit, struct stream *stream,
                   uint64_t now_us);
 
+/*
+ * FIN or RESET ended the receiving of |stream| just now: what was promised
+ * beyond the bytes that came returns.
+ */
+void credit_finish(struct credit *credit, const struct stream *stream);
+
 /* A stream ends; its promise returns. */
-void credit_end(struct credit *credit, struct stream *stream);
+void credit_end(struct credit *credit, const struct stream *stream);
 
 /* |bytes| of |stream| have left our memory. */
 void credit_consumed(struct credit *credit, struct stream *stream,

@@ -4,9 +4,13 @@
 
 #define IDLE_US (10 * CLOCK_SECOND)
 
+/* What the peer may send yet, or has sent and we still hold. */
 static uint64_t promise(const struct stream *stream)
 {
-    return stream->receive_limit - stream->consumed;
+    uint64_t end = stream->receiving == RECEIVING_OPEN ? stream->receive_limit
+                                                       : stream->received;
+
+    return end - stream->consumed;
 }
 
 /* The part of |bytes| of promise that comes out of the pool. */
@@ -23,10 +27,18 @@ void credit_begin(const struct credit *credit, struct stream *stream,
     stream->grown_us = now_us;
 }
 
-void credit_end(struct credit *credit, struct stream *stream)
+void credit_finish(struct credit *credit, const struct stream *stream)
+{
+    uint64_t before =
+        beyond_reserve(credit, stream->receive_limit - stream->consumed);
+
+    ASSERT(stream->receiving != RECEIVING_OPEN);
+    credit->promised_bytes -= before - beyond_reserve(credit, promise(stream));
+}
+
+void credit_end(struct credit *credit, const struct stream *stream)
 {
     credit->promised_bytes -= beyond_reserve(credit, promise(stream));
-    stream->receive_limit = stream->consumed;
 }
 
 void credit_consumed(struct credit *credit, struct stream *stream,
