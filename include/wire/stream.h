@@ -70,6 +70,8 @@ struct stream {
     bool spoken : 1;   /* any frame of ours has gone out for it */
     bool fin_sent : 1;
     bool discarding : 1; /* STOP was sent: drop what still arrives */
+    bool refused : 1;    /* OPEN_FAIL has come: nobody takes our bytes */
+    bool stopped : 1;    /* STOP has come */
     bool starved : 1;    /* the owner wants to write and could not */
     bool bulk : 1;       /* in the ring that is served second */
     bool always_bulk : 1;

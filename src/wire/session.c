@@ -12,10 +12,9 @@ enum {
     GLITCHES_A_SECOND = 10,
     PINGS = 20,
     PINGS_A_SECOND = 10,
-    RETRY_ROOM_US = 20000
+    RETRY_ROOM_US = 20000,
+    WAKE_ON_RETRY = 256
 };
-
-#define LAST_STREAM UINT32_C(0x7fffffff)
 
 struct session *session_new(const struct session_options *options)
 {
@@ -143,6 +142,7 @@ void session_acknowledge(struct session *session, struct stream *stream,
                          uint64_t offset)
 {
     struct chunk_queue *retained = &stream->retained;
+    unsigned freed = 0;
 
     stream->acknowledged = offset;
     while (retained->head) {
@@ -153,9 +153,9 @@ void session_acknowledge(struct session *session, struct stream *stream,
         ASSERT(head != stream->unsent);
         session->retained_bytes -= head->end;
         chunk_queue_consume(retained, session->pool, head->end);
+        freed++;
     }
-    /* Whoever waits for memory may have it now. */
-    list_splice(&session->writable, &session->starved);
+    session_wake(session, freed); /* no more than may have it now */
 }
 
 void session_drop_unsent(struct session *session, struct stream *stream)
@@ -194,6 +194,27 @@ void session_offer_room(struct session *session, struct stream *stream)
     list_append(&session->writable, &stream->room);
 }
 
+void session_wake(struct session *session, unsigned count)
+{
+    struct list *node;
+
+    for (; count > 0 && (node = list_first(&session->starved)); count--) {
+        list_remove(node);
+        list_append(&session->writable, node);
+    }
+}
+
+void session_discard(struct session *session, struct stream *stream)
+{
+    credit_consumed(&session->credit, stream,
+                    stream->received - stream->consumed);
+    if (stream->receiving == RECEIVING_FINISHED) {
+        stream_advance(stream, STREAM_ALL_CONSUMED);
+        stream->window_due = true;
+        session_control(session, stream);
+    }
+}
+
 bool session_memory_is_short(const struct session *session)
 {
     return chunk_pool_fill(session->pool) >= 128;
@@ -201,19 +222,24 @@ bool session_memory_is_short(const struct session *session)
 
 /* ---- opening ---- */
 
+static bool is_out_of_numbers(const struct session *session)
+{
+    return session->last_opened + 2 > LAST_STREAM;
+}
+
 bool session_can_open(const struct session *session)
 {
-    return session->peer_ready && !session->failed && !session->close_due &&
-           !session->close_sent && !session->goaway_received &&
-           session->opened < session->open_limit &&
-           session->last_opened + 2 <= LAST_STREAM;
+    return session->peer_ready && session->failed == STATUS_OK &&
+           !session->close_due && !session->close_sent &&
+           !session->goaway_received && session->opened < session->open_limit &&
+           !is_out_of_numbers(session);
 }
 
 bool session_is_worn(const struct session *session)
 {
     return session->goaway_received || session->goaway_sent ||
-           session->failed || session->close_due || session->close_sent ||
-           session->last_opened + 2 > LAST_STREAM;
+           session->failed != STATUS_OK || session->close_due ||
+           session->close_sent || is_out_of_numbers(session);
 }
 
 static uint32_t next_id(const struct session *session)
@@ -231,7 +257,11 @@ static void adopt(struct session *session, struct stream *stream,
         return;
     stream->retained = *early;
     stream->unsent = early->head;
-    stream->written = early->bytes;
+    for (struct chunk *chunk = early->head; chunk; chunk = chunk->next) {
+        ASSERT(chunk->start == 0);
+        chunk->offset = stream->written;
+        stream->written += chunk->end;
+    }
     session->unsent_bytes += early->bytes;
     session->retained_bytes += early->bytes;
     *early = (struct chunk_queue){ 0 };
@@ -246,7 +276,8 @@ enum status session_open(struct session *session,
 
     if (!session_can_open(session))
         return session->goaway_received || session->close_due ||
-                       session->close_sent || session->failed
+                       session->close_sent || session->failed != STATUS_OK ||
+                       is_out_of_numbers(session)
                    ? STATUS_CLOSED
                    : STATUS_LIMIT;
     stream = calloc(1, sizeof(*stream));
@@ -269,6 +300,7 @@ enum status session_open(struct session *session,
     adopt(session, stream, early);
     session->last_opened = stream->id;
     session->opened++;
+    session->crossings += CROSSINGS;
     session_control(session, stream);
     *opened = stream;
     return STATUS_OK;
@@ -278,12 +310,15 @@ void session_refuse(struct session *session, struct stream *stream,
                     enum code code, bool delivered)
 {
     ASSERT(stream->written == 0);
-    if (stream->sending != SENDING_OPEN) {
-        /* The opener wanted no answer, and has its RESET. */
+    if (stream->sending != SENDING_OPEN || stream->spoken) {
+        /* It has had an answer, or wanted none: a refusal would not be it. */
+        session_reset(session, stream, code);
         session_stop(session, stream, code);
         return;
     }
+    session_discard(session, stream);
     stream->discarding = true;
+    stream->stop_due = false; /* a refusal says as much */
     stream->open_fail_due = true;
     stream->delivered = delivered;
     stream->reset_code = (uint16_t)code;
@@ -318,7 +353,10 @@ enum status session_tick(struct session *session, uint64_t now_us)
     if (!session->peer_ready)
         return STATUS_OK; /* until then the tunnel has a deadline */
     session->ticked_us = now_us;
-    list_splice(&session->writable, &session->starved);
+    session_wake(session, WAKE_ON_RETRY);
+    /* Due now: while they cannot leave they must not ask for the time again. */
+    if (now_us >= session->lazy_us)
+        list_splice(&session->control, &session->lazy);
     switch (liveness_check(&session->liveness, now_us, is_active)) {
     case LIVENESS_FINE:
         break;
@@ -373,7 +411,7 @@ bool session_is_finished(const struct session *session)
 
 const char *session_failure(const struct session *session)
 {
-    return session->failed ? session->close_reason : "";
+    return session->failed != STATUS_OK ? session->close_reason : "";
 }
 
 void session_stats(const struct session *session, struct session_stats *stats)

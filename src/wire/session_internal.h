@@ -9,7 +9,13 @@
 #include "wire/schedule.h"
 #include "wire/session.h"
 
-enum { MAX_PARTS = 16 }; /* large chunks one read may fill */
+enum {
+    MAX_PARTS = 16,           /* large chunks one read may fill */
+    WAKE_ON_PULL = MAX_PARTS, /* who were refused room, at most */
+    CROSSINGS = 64            /* of each stream: what a second's delay holds */
+};
+
+#define LAST_STREAM UINT32_C(0x7fffffff)
 
 struct session {
     enum session_role role;
@@ -30,6 +36,7 @@ struct session {
     uint32_t accepted_over; /* of them */
     uint32_t open_limit;    /* how many we may open */
     uint32_t accept_limit;  /* how many the peer may, as told */
+    uint64_t crossings;     /* frames that may yet come for streams over */
 
     /* What has yet to be told the peer about the session. */
     struct hello hello;
@@ -37,6 +44,7 @@ struct session {
     enum code goaway_code;
     enum code close_code;
     char close_reason[FRAME_MAX_REASON + 1];
+    char peer_reason[FRAME_MAX_REASON + 1];
     uint64_t ping_number;   /* to ask */
     uint64_t answer_number; /* to answer */
     bool hello_due;
@@ -49,8 +57,8 @@ struct session {
     bool goaway_received;
     bool close_due;
     bool close_sent;
-    bool peer_closed; /* its CLOSE is here */
-    bool failed;      /* it broke the protocol: take nothing more */
+    bool peer_closed;   /* its CLOSE is here */
+    enum status failed; /* it broke the protocol: take nothing more */
 
     struct list control;   /* streams with something due, in order */
     struct list lazy;      /* streams with an acknowledgement that may wait */
@@ -92,7 +100,12 @@ void session_acknowledge(struct session *session, struct stream *stream,
                          uint64_t offset);
 /* Drop what is written but will not be sent. */
 void session_drop_unsent(struct session *session, struct stream *stream);
+/* Bytes of the peer's that nobody wants leave our memory; FIN likewise. */
+void session_discard(struct session *session, struct stream *stream);
 /* Tell |stream|'s owner that there is room, if it was refused. */
 void session_offer_room(struct session *session, struct stream *stream);
+/* Let |count| of those who were refused try again, the longest waiting first.
+ */
+void session_wake(struct session *session, unsigned count);
 bool session_memory_is_short(const struct session *session);
 #endif

@@ -40,6 +40,10 @@ static uint64_t room_for(const struct session *session,
     if (session->unsent_bytes >= session->limits.max_unsent_bytes &&
         session_unsent(stream) >= session->limits.reserve_bytes)
         return 0;
+    /* Credit is the peer's to give, but the memory is ours. */
+    if (session->retained_bytes >= session->limits.max_retained_bytes &&
+        stream->retained.bytes >= session->limits.reserve_bytes)
+        return 0;
     return credit_to_write(stream);
 }
 
@@ -160,20 +164,26 @@ void session_commit(struct session *session, struct stream *stream,
     session_data(session, stream, now_us);
 }
 
+static void want_no_room(struct stream *stream)
+{
+    stream->starved = false;
+    list_remove(&stream->room);
+}
+
 void session_finish(struct session *session, struct stream *stream,
                     uint64_t now_us)
 {
     if (stream->sending != SENDING_OPEN)
         return;
     stream_advance(stream, STREAM_FIN_WANTED);
-    list_remove(&stream->room);
+    want_no_room(stream);
     session_data(session, stream, now_us);
 }
 
 static void want_reset(struct session *session, struct stream *stream,
                        enum code code)
 {
-    list_remove(&stream->room);
+    want_no_room(stream);
     if (!stream_can(stream, STREAM_RESET_WANTED))
         return;
     stream_advance(stream, STREAM_RESET_WANTED);
@@ -190,6 +200,7 @@ void session_reset(struct session *session, struct stream *stream,
     if (stream->sending == SENDING_OVER)
         return;
     session_drop_unsent(session, stream);
+    schedule_remove(stream);
     if (stream->sending == SENDING_RESETTING)
         session_control(session, stream); /* it was behind bytes until now */
     else
@@ -214,15 +225,18 @@ void session_stop(struct session *session, struct stream *stream,
         stream->receiving == RECEIVING_CONSUMED)
         return;
     stream->discarding = true;
-    stream->stop_due = true;
-    stream->stop_code = (uint16_t)code;
-    session_control(session, stream);
+    if (stream->receiving == RECEIVING_OPEN) { /* there is more to stop */
+        stream->stop_due = true;
+        stream->stop_code = (uint16_t)code;
+        session_control(session, stream);
+    }
+    session_discard(session, stream);
 }
 
 void session_consumed(struct session *session, struct stream *stream,
                       size_t bytes, uint64_t now_us)
 {
-    if (bytes == 0)
+    if (bytes == 0 || stream->discarding)
         return;
     credit_consumed(&session->credit, stream, bytes);
     if (stream->receiving == RECEIVING_OVER)
@@ -252,29 +266,27 @@ void session_release(struct session *session, struct stream *stream,
 {
     stream->owner = NULL;
     list_remove(&stream->room);
-    if (stream->sending == SENDING_OPEN)
+    /* What was refused can wait for credit for ever. */
+    if (stream->sending == SENDING_OPEN ||
+        (stream->refused && session_unsent(stream) > 0))
         session_reset(session, stream, code);
     session_stop(session, stream, code);
-    credit_consumed(&session->credit, stream,
-                    stream->received - stream->consumed);
-    if (stream->receiving == RECEIVING_FINISHED) {
-        stream_advance(stream, STREAM_ALL_CONSUMED);
-        stream->window_due = true;
-        session_control(session, stream);
-    }
+    session_discard(session, stream);
     session_settle(session, stream);
 }
 
 void session_take_back(struct session *session, struct stream *stream,
                        struct chunk_queue *bytes)
 {
-    ASSERT(stream->acknowledged == 0);
+    ASSERT(stream->refused && stream->acknowledged == 0);
     session->unsent_bytes -= session_unsent(stream);
     session->retained_bytes -= stream->retained.bytes;
     *bytes = stream->retained;
     stream->retained = (struct chunk_queue){ 0 };
     stream->unsent = NULL;
     stream->written = stream->sent;
+    if (stream->sending != SENDING_FINISHED)
+        session_reset(session, stream, CODE_STOPPED);
 }
 
 struct stream *session_next_writable(struct session *session)

@@ -27,6 +27,17 @@ static const char *glitch(struct session *session, uint64_t now_us)
     return NULL;
 }
 
+static const char out_of_memory[] = "out of memory";
+
+/* What crossed with the end of its stream; more than may have is odd. */
+static const char *crossed(struct session *session, uint64_t now_us)
+{
+    if (session->crossings == 0)
+        return glitch(session, now_us);
+    session->crossings--;
+    return NULL;
+}
+
 /* ---- about the session ---- */
 
 static const char *take_hello(struct session *session, struct arrival *arrival,
@@ -98,16 +109,27 @@ static const char *take_close(struct session *session, struct arrival *arrival,
     uint16_t code = bytes_take_u16(&arrival->reader);
 
     length = bytes_left(&arrival->reader);
-    memcpy(session->close_reason, arrival->reader.at, length);
-    session->close_reason[length] = '\0';
+    memcpy(session->peer_reason, arrival->reader.at, length);
+    session->peer_reason[length] = '\0';
     session->peer_closed = true;
     event->type = SESSION_CLOSED;
     event->code = code_from_wire(code);
-    event->reason = session->close_reason;
+    event->reason = session->peer_reason;
     return NULL;
 }
 
 /* ---- about a stream ---- */
+
+/* FIN or RESET has come. */
+static void end_receiving(struct session *session, struct stream *stream,
+                          enum stream_event event)
+{
+    bool was_open = stream->receiving == RECEIVING_OPEN;
+
+    stream_advance(stream, event);
+    if (was_open)
+        credit_finish(&session->credit, stream);
+}
 
 static const char *take_open(struct session *session, struct arrival *arrival,
                              struct session_event *event)
@@ -118,21 +140,22 @@ static const char *take_open(struct session *session, struct arrival *arrival,
         session->last_accepted ? session->last_accepted + 2 : first;
     struct stream *stream;
 
-    if (id != expected)
+    if (id != expected || id > LAST_STREAM)
         return "a stream out of turn";
     if (session->accepted >= session->accept_limit)
         return "more streams than allowed";
     stream = calloc(1, sizeof(*stream));
     if (!stream)
-        return "out of memory";
+        return out_of_memory;
     stream_init(stream, id, session->peer.credit,
                 session->limits.reserve_bytes);
     if (!table_add(&session->streams, id, stream)) {
         free(stream);
-        return "out of memory";
+        return out_of_memory;
     }
     session->last_accepted = id;
     session->accepted++;
+    session->crossings += CROSSINGS;
     credit_begin(&session->credit, stream, arrival->now_us);
     if (!metadata_decode(&session->opened_metadata, arrival->payload,
                          arrival->header.length)) {
@@ -167,8 +190,8 @@ static const char *take_open_fail(struct session *session,
         return "refusal of a stream that was answered";
     if (delivered > 1)
         return "malformed refusal";
-    stream->answered = true;
-    stream_advance(stream, STREAM_RESET_RECEIVED);
+    stream->answered = stream->refused = true;
+    end_receiving(session, stream, STREAM_RESET_RECEIVED);
     if (!stream->owner) {
         session_reset(session, stream, CODE_STOPPED);
         session_settle(session, stream);
@@ -177,20 +200,8 @@ static const char *take_open_fail(struct session *session,
     event->type = SESSION_OPEN_FAILED;
     event->stream = stream;
     event->code = code;
-    event->delivered = delivered || stream->acknowledged > 0;
+    event->delivered = delivered;
     return NULL;
-}
-
-/* Bytes that nobody wants: they leave our memory as they come. */
-static void discard(struct session *session, struct stream *stream)
-{
-    credit_consumed(&session->credit, stream,
-                    stream->received - stream->consumed);
-    if (stream->receiving == RECEIVING_FINISHED) {
-        stream_advance(stream, STREAM_ALL_CONSUMED);
-        stream->window_due = true;
-        session_control(session, stream);
-    }
 }
 
 static const char *take_data(struct session *session, struct arrival *arrival,
@@ -201,7 +212,7 @@ static const char *take_data(struct session *session, struct arrival *arrival,
     size_t length = bytes_left(&arrival->reader);
     const char *fault;
 
-    if (!stream)
+    if (!stream || stream->open_due)
         return "data on a stream that is not open";
     fault = stream_data_fault(stream, offset, length);
     if (fault)
@@ -210,9 +221,9 @@ static const char *take_data(struct session *session, struct arrival *arrival,
     stream->received += length;
     session->received_bytes += length;
     if (arrival->header.flags & FRAME_FLAG_FIN)
-        stream_advance(stream, STREAM_FIN_RECEIVED);
+        end_receiving(session, stream, STREAM_FIN_RECEIVED);
     if (stream->discarding || !stream->owner) {
-        discard(session, stream);
+        session_discard(session, stream);
         return NULL;
     }
     event->type = SESSION_DATA;
@@ -245,6 +256,46 @@ static struct stream *find_crossing(const struct session *session,
     return *fault ? NULL : stream;
 }
 
+/* Of a stream that is refused, only that FIN has arrived is news. */
+static const char *take_refused_window(struct session *session,
+                                       struct stream *stream, uint64_t consumed)
+{
+    if (consumed > stream->sent) {
+        stream_advance(stream, STREAM_FIN_ACKNOWLEDGED);
+        session_settle(session, stream);
+    }
+    return NULL;
+}
+
+/*
+ * Whether a WINDOW is odd: it says nothing new (but the first says that the
+ * service was reached), or it promises less than any end may, to make us send
+ * in drips.
+ */
+static bool is_odd(const struct stream *stream, uint64_t consumed,
+                   uint64_t limit)
+{
+    if (consumed == stream->acknowledged && limit == stream->send_limit)
+        return stream->answered;
+    return (stream->sending == SENDING_OPEN ||
+            stream->sending == SENDING_FINISHING) &&
+           limit - consumed < HELLO_MIN_CREDIT;
+}
+
+static void take_acknowledgement(struct session *session, struct stream *stream,
+                                 uint64_t consumed, uint64_t now_us)
+{
+    if (consumed > stream->sent) {
+        session_acknowledge(session, stream, stream->sent);
+        stream_advance(stream, STREAM_FIN_ACKNOWLEDGED);
+        session_settle(session, stream); /* not if it has an owner to tell */
+        return;
+    }
+    session_acknowledge(session, stream, consumed);
+    session_data(session, stream, now_us);
+    session_offer_room(session, stream);
+}
+
 static const char *take_window(struct session *session, struct arrival *arrival,
                                struct session_event *event)
 {
@@ -252,18 +303,17 @@ static const char *take_window(struct session *session, struct arrival *arrival,
     struct stream *stream = find_crossing(session, arrival, &fault);
     uint64_t consumed = bytes_take_u64(&arrival->reader);
     uint64_t limit = bytes_take_u64(&arrival->reader);
-    uint64_t bytes;
 
-    if (!stream || stream->sending == SENDING_OVER)
+    if (fault)
         return fault;
+    if (!stream || stream->sending == SENDING_OVER)
+        return crossed(session, arrival->now_us);
     fault = stream_window_fault(stream, consumed, limit);
     if (fault)
         return fault;
-    bytes = consumed < stream->sent ? consumed : stream->sent;
-    if (bytes < stream->acknowledged || limit < stream->send_limit)
-        return "window taken back";
-    if (consumed == stream->acknowledged && limit == stream->send_limit &&
-        stream->answered) /* the first says that the service was reached */
+    if (stream->refused)
+        return take_refused_window(session, stream, consumed);
+    if (is_odd(stream, consumed, limit))
         fault = glitch(session, arrival->now_us);
     if (!stream->answered && stream->owner &&
         session_is_ours(session, stream->id)) {
@@ -272,14 +322,7 @@ static const char *take_window(struct session *session, struct arrival *arrival,
     }
     stream->answered = true;
     stream->send_limit = limit;
-    session_acknowledge(session, stream, bytes);
-    if (consumed > stream->sent) {
-        stream_advance(stream, STREAM_FIN_ACKNOWLEDGED);
-        session_settle(session, stream); /* not if it has an owner to tell */
-        return fault;
-    }
-    session_data(session, stream, arrival->now_us);
-    session_offer_room(session, stream);
+    take_acknowledgement(session, stream, consumed, arrival->now_us);
     return fault;
 }
 
@@ -291,14 +334,16 @@ static const char *take_reset(struct session *session, struct arrival *arrival,
     enum code code = code_from_wire(bytes_take_u16(&arrival->reader));
     uint64_t final = bytes_take_u64(&arrival->reader);
 
-    if (!stream || stream->receiving == RECEIVING_OVER)
+    if (fault)
         return fault;
+    if (!stream || stream->receiving == RECEIVING_OVER)
+        return crossed(session, arrival->now_us);
     if (final != stream->received)
         return "reset at a wrong offset";
     stream->answered = true;
-    stream_advance(stream, STREAM_RESET_RECEIVED);
+    end_receiving(session, stream, STREAM_RESET_RECEIVED);
     if (stream->discarding || !stream->owner) {
-        discard(session, stream);
+        session_discard(session, stream);
         session_settle(session, stream);
         return NULL;
     }
@@ -315,10 +360,14 @@ static const char *take_stop(struct session *session, struct arrival *arrival,
     struct stream *stream = find_crossing(session, arrival, &fault);
     enum code code = code_from_wire(bytes_take_u16(&arrival->reader));
 
-    if (!stream || stream->sending == SENDING_OVER)
+    if (fault)
         return fault;
-    stream->answered = true;
-    if (stream->sending == SENDING_OPEN || stream->sending == SENDING_FINISHING)
+    if (!stream || stream->sending == SENDING_OVER)
+        return crossed(session, arrival->now_us);
+    if (stream->stopped)
+        return glitch(session, arrival->now_us);
+    stream->answered = stream->stopped = true;
+    if (stream->sending != SENDING_FINISHED) /* all is sent: it may stay so */
         session_reset(session, stream, CODE_STOPPED);
     if (!stream->owner)
         return NULL;
@@ -347,8 +396,7 @@ static const char *take_frame(struct session *session, const uint8_t *frame,
                                .now_us = now_us };
 
     arrival.reader = bytes_reader(arrival.payload, arrival.header.length);
-    if (!session->peer_ready && arrival.header.type != FRAME_HELLO &&
-        arrival.header.type != FRAME_CLOSE)
+    if (!session->peer_ready && arrival.header.type != FRAME_HELLO)
         return "a frame before hello";
     if (!frame_is_known(&arrival.header))
         return glitch(session, now_us);
@@ -411,7 +459,7 @@ keep:
     if (!session->partial)
         session->partial = malloc(FRAME_MAX);
     if (!session->partial) {
-        *fault = "out of memory";
+        *fault = out_of_memory;
         return NULL;
     }
     (void)gather(session, input, input->length);
@@ -420,11 +468,13 @@ keep:
 
 static enum status fail(struct session *session, const char *fault)
 {
-    session->failed = true;
+    bool is_ours = fault == out_of_memory;
+
+    session->failed = is_ours ? STATUS_NO_MEMORY : STATUS_PROTOCOL;
     session->close_due = true;
-    session->close_code = CODE_PROTOCOL;
+    session->close_code = is_ours ? CODE_INTERNAL : CODE_PROTOCOL;
     strncpy(session->close_reason, fault, FRAME_MAX_REASON);
-    return STATUS_PROTOCOL;
+    return session->failed;
 }
 
 enum status session_receive(struct session *session,
@@ -435,8 +485,8 @@ enum status session_receive(struct session *session,
     const uint8_t *frame;
 
     *event = (struct session_event){ .type = SESSION_NOTHING };
-    if (session->failed)
-        return STATUS_PROTOCOL;
+    if (session->failed != STATUS_OK)
+        return session->failed;
     if (input->length > 0)
         liveness_heard(&session->liveness, now_us);
     while (event->type == SESSION_NOTHING) {

@@ -296,7 +296,7 @@ bool session_pull(struct session *session, uint64_t now_us,
     put_controls(session, &writer, now_us);
     in_place = put_data(session, &writer, record);
     if (session->unsent_bytes < session->limits.max_unsent_bytes / 2)
-        list_splice(&session->writable, &session->starved);
+        session_wake(session, WAKE_ON_PULL);
     if (in_place)
         return true;
     *record = (struct session_record){ .bytes = session->staging,

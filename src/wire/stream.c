@@ -116,5 +116,7 @@ const char *stream_window_fault(const struct stream *stream, uint64_t consumed,
         return "acknowledgement of what was not sent";
     if (limit > FRAME_MAX_OFFSET)
         return "limit out of range";
+    if (consumed < stream->acknowledged || limit < stream->send_limit)
+        return "window taken back";
     return NULL;
 }

@@ -494,6 +494,7 @@ static void react(struct world *world, int side,
     switch (event->type) {
     case SESSION_NOTHING:
     case SESSION_READY:
+    case SESSION_ANSWERED:
         break;
     case SESSION_OPENED:
         opened(world, side, event);

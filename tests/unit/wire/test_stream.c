@@ -308,6 +308,20 @@ static void a_limit_ends_at_two_to_the_62(void **state)
                         "limit out of range");
 }
 
+static void a_window_never_falls(void **state)
+{
+    struct stream stream = fresh();
+
+    (void)state;
+    stream.written = stream.sent = 20;
+    stream.acknowledged = 10;
+    assert_null(stream_window_fault(&stream, 10, SEND_LIMIT));
+    assert_string_equal(stream_window_fault(&stream, 9, SEND_LIMIT),
+                        "window taken back");
+    assert_string_equal(stream_window_fault(&stream, 20, SEND_LIMIT - 1),
+                        "window taken back");
+}
+
 RUN_TESTS(TEST(a_stream_starts_open_in_both_directions),
           TEST(only_the_transitions_of_the_protocol_are_legal),
           TEST(it_is_over_when_both_directions_are),
@@ -325,4 +339,4 @@ RUN_TESTS(TEST(a_stream_starts_open_in_both_directions),
           TEST(no_data_comes_behind_fin_or_reset),
           TEST(only_what_was_sent_can_be_acknowledged),
           TEST(a_fin_counts_as_one_byte_once_it_is_sent),
-          TEST(a_limit_ends_at_two_to_the_62))
+          TEST(a_limit_ends_at_two_to_the_62), TEST(a_window_never_falls))
