@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT */
+#include "config/keys.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "config/config.h"
+#include <string.h>
+
+/* ---- words ---- */
+
+static const char *balance_word(unsigned value)
+{
+    return value <= BALANCE_HASH
+               ? service_balance_text((enum service_balance)value)
+               : NULL;
+}
+
+static const char *level_word(unsigned value)
+{
+    static const char *const words[] = { [LOG_ERROR] = "error",
+                                         [LOG_WARNING] = "warning",
+                                         [LOG_INFO] = "info",
+                                         [LOG_DEBUG] = "debug" };
+
+    return value < ARRAY_LENGTH(words) ? words[value] : NULL;
+}
+
+static const char *format_word(unsigned value)
+{
+    static const char *const words[] = {
+        [LOG_TEXT] = "text", [LOG_JSON] = "json"
+    };
+
+    return value < ARRAY_LENGTH(words) ? words[value] : NULL;
+}
+
+static const char *auto_word(unsigned value)
+{
+    return value == 0 ? "auto" : NULL;
+}
+
+/* ---- the table ---- */
+
+#define IN_CONFIG(member) .offset = offsetof(struct config, member)
+#define IN_SERVICE(member) .offset = offsetof(struct service_options, member)
+
+#define CONSUME KEY_OF(SERVICE_CONSUME)
+#define DIRECT KEY_OF(SERVICE_DIRECT)
+#define OFFER KEY_OF(SERVICE_OFFER)
+
+/* Refused, never ignored: somebody relies on what we do not do. */
+#define LATER(path_, roles_)                              \
+    {                                                     \
+        .path = path_, .type = KEY_LATER, .roles = roles_ \
+    }
+
+/* clang-format off */
+static const struct key keys[] = {
+    { "node", KEY_NAME, 0, IN_CONFIG(node), .needs_restart = true,
+      .initial = "the host name", .flag = "node",
+      .help = "what this ambassador is called in logs and status" },
+    { "identity.certificate", KEY_FILE, 0, IN_CONFIG(identity.certificate),
+      .flag = "certificate",
+      .help = "our certificate, then the chain to the CA (PEM)" },
+    { "identity.private_key", KEY_FILE, 0, IN_CONFIG(identity.private_key),
+      .flag = "private-key", .help = "the certificate's private key (PEM)" },
+    { "identity.trust", KEY_FILE, 0, IN_CONFIG(identity.trust), .flag = "trust",
+      .help = "the CAs whose certificates peers may have (PEM)" },
+    { "identity.revocation", KEY_FILE, 0, IN_CONFIG(identity.revocation),
+      .flag = "revocation",
+      .help = "the CAs' lists of revoked certificates (PEM)" },
+    { "tunnels.listen", KEY_LISTEN, 0, IN_CONFIG(tunnels.listen),
+      .flag = "tunnel-listen",
+      .help = "where peers may dial us; without it we only dial" },
+    { "tunnels.dial", KEY_DIAL, 0, IN_CONFIG(tunnels.dial),
+      .flag = "tunnel-dial",
+      .help = "peers to keep a tunnel to although we consume nothing from "
+              "them: they reach what we offer through it" },
+    { "admin", KEY_ADMIN, 0, IN_CONFIG(admin), .needs_restart = true,
+      .initial = "a socket of its own", .flag = "admin",
+      .help = "where status, reload and the other commands reach us" },
+    { "workers", KEY_NUMBER, 0, IN_CONFIG(workers), .needs_restart = true,
+      .min = 1, .max = 256, .word = auto_word, .initial = "auto",
+      .flag = "workers", .help = "threads that carry traffic; auto: one a core" },
+    { "dns.servers", KEY_RESOLVERS, 0, IN_CONFIG(dns), .needs_restart = true,
+      .initial = "the system's", .flag = "dns",
+      .help = "name servers to ask" },
+    { "state", KEY_DIRECTORY, 0, IN_CONFIG(state), .needs_restart = true,
+      .flag = "state",
+      .help = "where the last good answers of sources survive a restart" },
+    { "log.level", KEY_CHOICE, 0, IN_CONFIG(log_level), .word = level_word,
+      .initial = "info", .flag = "log-level",
+      .help = "the least important lines to log" },
+    { "log.format", KEY_CHOICE, 0, IN_CONFIG(log_format), .word = format_word,
+      .initial = "text", .flag = "log-format", .help = "how a line looks" },
+    { "drain", KEY_DURATION, 0, IN_CONFIG(drain_us), .min = 0,
+      .max = 86400 * CLOCK_SECOND, .initial = "30s", .flag = "drain",
+      .help = "how long connections may go on after drain or SIGTERM" },
+
+    { "consume.*.listen", KEY_LISTEN, CONSUME | DIRECT, IN_SERVICE(listen),
+      .flag = "listen", .help = "where applications connect" },
+    { "consume.*.from", KEY_SOURCES, CONSUME, IN_SERVICE(sources),
+      .flag = "from",
+      .help = "where the ambassadors are that offer it, or inbound: for peers "
+              "that dial us" },
+    { "consume.*.direct", KEY_SOURCES, DIRECT, IN_SERVICE(sources),
+      .flag = "direct",
+      .help = "where the service itself is, to reach it without a tunnel" },
+    { "consume.*.peer", KEY_IDENTITIES, CONSUME, IN_SERVICE(peers),
+      .flag = "peer", .help = "who may claim to offer it" },
+    { "consume.*.balance", KEY_CHOICE, CONSUME | DIRECT, IN_SERVICE(balance),
+      .word = balance_word, .initial = "least-loaded", .flag = "balance",
+      .help = "how a place is chosen for a new connection" },
+    { "consume.*.hold", KEY_DURATION, CONSUME | DIRECT, IN_SERVICE(hold_us),
+      .min = 0, .max = 3600 * CLOCK_SECOND, .initial = "10s", .flag = "hold",
+      .help = "how long a new connection waits while nothing is healthy" },
+    { "consume.*.connect_timeout", KEY_DURATION, DIRECT,
+      IN_SERVICE(connect_timeout_us), .min = 10 * CLOCK_MS,
+      .max = 300 * CLOCK_SECOND, .initial = "3s", .flag = "connect-timeout",
+      .help = "how long one attempt at a place may take; only beside direct" },
+    { "consume.*.proxy_protocol", KEY_FLAG, DIRECT,
+      IN_SERVICE(proxy_protocol), .initial = "false",
+      .flag = "proxy-protocol",
+      .help = "tell the service the client's address (PROXY protocol 2); "
+              "only beside direct" },
+    { "consume.*.max_connections", KEY_NUMBER, CONSUME | DIRECT,
+      IN_SERVICE(max_connections), .min = 1, .max = 1000000,
+      .initial = "10000", .flag = "max-connections",
+      .help = "connections at a time; more are reset" },
+    { "consume.*.max_waiting", KEY_NUMBER, CONSUME | DIRECT,
+      IN_SERVICE(max_waiting), .min = 0, .max = 1000000, .initial = "1000",
+      .flag = "max-waiting", .help = "connections on hold at a time" },
+    LATER("consume.*.fallback", CONSUME | DIRECT),
+    LATER("consume.*.credentials", CONSUME | DIRECT),
+    LATER("consume.*.health", CONSUME | DIRECT),
+    LATER("consume.*.on_move", CONSUME | DIRECT),
+
+    { "offer.*.to", KEY_SOURCES, OFFER, IN_SERVICE(sources), .flag = "to",
+      .help = "where the service is" },
+    { "offer.*.allow", KEY_IDENTITIES, OFFER, IN_SERVICE(allow),
+      .flag = "allow", .help = "who may open it; nobody else can" },
+    { "offer.*.balance", KEY_CHOICE, OFFER, IN_SERVICE(balance),
+      .word = balance_word, .initial = "least-loaded", .flag = "balance",
+      .help = "how a place is chosen for a new connection" },
+    { "offer.*.connect_timeout", KEY_DURATION, OFFER,
+      IN_SERVICE(connect_timeout_us), .min = 10 * CLOCK_MS,
+      .max = 300 * CLOCK_SECOND, .initial = "3s", .flag = "connect-timeout",
+      .help = "how long one attempt at a place may take" },
+    { "offer.*.proxy_protocol", KEY_FLAG, OFFER, IN_SERVICE(proxy_protocol),
+      .initial = "false", .flag = "proxy-protocol",
+      .help = "tell the service the client's address (PROXY protocol 2)" },
+    { "offer.*.max_connections", KEY_NUMBER, OFFER,
+      IN_SERVICE(max_connections), .min = 1, .max = 1000000,
+      .initial = "10000", .flag = "max-connections",
+      .help = "connections at a time; more are reset" },
+    LATER("offer.*.fallback", OFFER),
+    LATER("offer.*.credentials", OFFER),
+    LATER("offer.*.health", OFFER),
+    LATER("offer.*.on_move", OFFER),
+    LATER("offer.*.announce", OFFER),
+};
+/* clang-format on */
+
+const struct key *keys_all(size_t *count)
+{
+    *count = ARRAY_LENGTH(keys);
+    return keys;
+}
+
+/* ---- finding ---- */
+
+/* Whether |path| is |key|'s, with any name for the '*'. */
+static bool has_path(const struct key *key, const char *path, const char **name,
+                     size_t *name_length)
+{
+    const char *star = strchr(key->path, '*');
+    size_t head = star ? (size_t)(star - key->path) : 0;
+    size_t tail = star ? strlen(star + 1) : 0;
+    size_t length = strlen(path);
+
+    *name = path;
+    *name_length = 0;
+    if (!star)
+        return strcmp(key->path, path) == 0;
+    if (length <= head + tail || memcmp(path, key->path, head) != 0 ||
+        strcmp(path + length - tail, star + 1) != 0)
+        return false;
+    *name = path + head;
+    *name_length = length - head - tail;
+    return true;
+}
+
+const struct key *key_find(const char *path, const char **name,
+                           size_t *name_length)
+{
+    const struct key *found = NULL;
+    const char *some_name;
+    size_t some_length;
+
+    /*
+     * Names may have dots: of "consume.a.health.every" the name is "a" once
+     * there is a key health.every, so the longest key is meant.
+     */
+    for (size_t i = 0; i < ARRAY_LENGTH(keys); i++)
+        if (has_path(&keys[i], path, &some_name, &some_length) &&
+            (!found || some_length < *name_length)) {
+            found = &keys[i];
+            *name = some_name;
+            *name_length = some_length;
+        }
+    return found;
+}
+
+const struct key *key_at(const char *path)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(keys); i++)
+        if (strcmp(keys[i].path, path) == 0)
+            return &keys[i];
+    return NULL;
+}
+
+/* What follows |section| in |path|; NULL if it is not below it. */
+static const char *below(const char *path, const char *section)
+{
+    size_t length = strlen(section);
+
+    if (length == 0)
+        return path;
+    return strncmp(path, section, length) == 0 && path[length] == '.'
+               ? path + length + 1
+               : NULL;
+}
+
+bool key_is_section(const char *path)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(keys); i++)
+        if (below(keys[i].path, path))
+            return true;
+    return false;
+}
+
+const char *key_next_word(const char *section, size_t *position, size_t *length)
+{
+    while (*position < ARRAY_LENGTH(keys)) {
+        const struct key *key = &keys[(*position)++];
+        const char *word = below(key->path, section);
+
+        if (!word || key->type == KEY_LATER)
+            continue;
+        *length = strcspn(word, ".");
+        /* Rows of one section follow each other: pass over the rest of it. */
+        while (*position < ARRAY_LENGTH(keys)) {
+            const char *next = below(keys[*position].path, section);
+
+            if (!next || strncmp(next, word, *length) != 0 ||
+                (next[*length] != '.' && next[*length] != '\0'))
+                break;
+            (*position)++;
+        }
+        return word;
+    }
+    return NULL;
+}
+
+/* ---- describing ---- */
+
+static const struct {
+    const char *text;
+    const char *metavariable;
+    bool is_list;
+} types[KEY_TYPES] = {
+    [KEY_NAME] = { "name", "NAME", false },
+    [KEY_FILE] = { "file", "FILE", false },
+    [KEY_DIRECTORY] = { "directory", "DIR", false },
+    [KEY_ADMIN] = { "address", "ADDR", false },
+    [KEY_LISTEN] = { "addresses", "ADDR", true },
+    [KEY_DIAL] = { "hosts with port", "HOST:PORT", true },
+    [KEY_RESOLVERS] = { "addresses", "IP:PORT", true },
+    [KEY_SOURCES] = { "sources", "SOURCE", true },
+    [KEY_IDENTITIES] = { "identities", "ID", true },
+    [KEY_DURATION] = { "time", "TIME", false },
+    [KEY_NUMBER] = { "number", "NUMBER", false },
+    [KEY_FLAG] = { "true or false", "", false },
+    [KEY_CHOICE] = { "word", "WORD", false },
+    [KEY_LATER] = { "not in this version", "", false },
+};
+
+bool key_is_list(const struct key *key)
+{
+    return types[key->type].is_list;
+}
+
+const char *key_word(const struct key *key)
+{
+    const char *dot = strrchr(key->path, '.');
+
+    return dot ? dot + 1 : key->path;
+}
+
+const char *key_type_text(const struct key *key)
+{
+    return types[key->type].text;
+}
+
+const char *key_metavariable(const struct key *key)
+{
+    return types[key->type].metavariable;
+}
+
+const char *key_environment(const struct key *key, char *name)
+{
+    ASSERT(key->flag != NULL);
+    ASSERT(text_format(name, KEY_ENVIRONMENT, "ENTENTE_%s", key->flag));
+    for (char *at = name; *at != '\0'; at++) {
+        if (*at == '-')
+            *at = '_';
+        else if (*at >= 'a' && *at <= 'z')
+            *at = (char)(*at - 'a' + 'A');
+    }
+    return name;
+}
