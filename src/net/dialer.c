@@ -43,14 +43,25 @@ static void stop(struct dial *dial)
     loop_defer(dial->loop, &dial->deferred, release);
 }
 
+/* The other end may see it connected already: a reset, as with any failure. */
+static void give_up(int fd)
+{
+    struct linger now = { .l_onoff = 1, .l_linger = 0 };
+
+    if (fd < 0)
+        return;
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+    close(fd);
+}
+
 static void finish(struct dial *dial, enum status status)
 {
     void (*done)(void *, enum status, int) = dial->options.done;
     int fd = dial->fd;
 
     stop(dial);
-    if (status != STATUS_OK && fd >= 0) {
-        close(fd);
+    if (status != STATUS_OK) {
+        give_up(fd);
         fd = -1;
     }
     done(dial->options.context, status, fd);
@@ -188,6 +199,5 @@ void dial_cancel(struct dial *dial)
     if (!dial)
         return;
     stop(dial);
-    if (dial->fd >= 0)
-        close(dial->fd);
+    give_up(dial->fd);
 }
