@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef DISCOVERY_DAMPER_H
 #define DISCOVERY_DAMPER_H
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,7 @@ enum { DAMPER_REPLACED = 8 };
 
 struct damper {
     uint64_t interval_us;
+    bool may_flap;
     uint64_t applied_us;   /* the last change; 0: none yet */
     uint64_t returned_us;  /* the last time an answer came back; 0 */
     unsigned returns;      /* how often one did lately */
@@ -29,7 +31,8 @@ struct damper {
     size_t next;
 };
 
-void damper_init(struct damper *damper, uint64_t interval_us);
+/* Without |may_flap| what comes back is news as any other. */
+void damper_init(struct damper *damper, uint64_t interval_us, bool may_flap);
 
 /*
  * The registry says now what |digest| stands for, other than what is applied.

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "discovery/damper.h"
 #include "base/clock.h"
-#include <stdbool.h>
 
 /* For so long an answer that was replaced counts as coming back. */
 static const uint64_t memory_us = 60 * CLOCK_SECOND;
 static const uint64_t max_hold_us = 30 * CLOCK_SECOND;
 
-void damper_init(struct damper *damper, uint64_t interval_us)
+void damper_init(struct damper *damper, uint64_t interval_us, bool may_flap)
 {
-    *damper = (struct damper){ .interval_us = interval_us };
+    *damper =
+        (struct damper){ .interval_us = interval_us, .may_flap = may_flap };
 }
 
 static bool was_replaced(const struct damper *damper, uint64_t digest,
@@ -44,7 +44,7 @@ uint64_t damper_offer(struct damper *damper, uint64_t digest, uint64_t now_us)
         damper->returns = 0;
     if (damper->applied_us)
         at_us = damper->applied_us + damper->interval_us;
-    if (was_replaced(damper, digest, now_us)) {
+    if (damper->may_flap && was_replaced(damper, digest, now_us)) {
         uint64_t calm_us = damper->candidate_us + hold_us(damper->returns);
 
         if (calm_us > at_us)

@@ -20,8 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct source_kind *const kinds[] = { &list_kind, &dns_kind,
-                                                   &dns_srv_kind };
+static const struct source_kind *const kinds[] = { &list_kind, &file_kind,
+                                                   &dns_kind, &dns_srv_kind };
 
 /* How long the registry has before we believe the disk. */
 static const uint64_t patience_us = CLOCK_SECOND;
@@ -380,7 +380,7 @@ enum status source_open(const struct source_options *options,
         return STATUS_NO_MEMORY;
     source->kind = kind;
     source->options = *options;
-    damper_init(&source->damper, kind->interval_us);
+    damper_init(&source->damper, kind->interval_us, kind->may_flap);
     loop_timer_init(loop, &source->apply_timer, on_apply_timer);
     loop_timer_init(loop, &source->patience_timer, on_patience_timer);
     loop_timer_init(loop, &source->save_timer, on_save_timer);

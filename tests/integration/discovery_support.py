@@ -17,13 +17,17 @@ NOERROR, SERVFAIL, NXDOMAIN, REFUSED = 0, 2, 3, 5
 
 
 def program(name):
-    """The path of a test program, from $ENTENTE_BUILD or a usual place."""
-    places = [os.environ.get("ENTENTE_BUILD"), "build/debug", "build/release"]
+    """The path of a test program: in $ENTENTE_BUILD, beside the program under
+    test ($ENTENTE_BINARY), or in a usual place."""
+    binary = os.environ.get("ENTENTE_BINARY")
+    places = [os.environ.get("ENTENTE_BUILD"),
+              binary and pathlib.Path(binary).parent,
+              "build/debug", "build/release"]
     for place in filter(None, places):
         path = ROOT / place / "tests" / "discovery" / name
         if path.exists():
             return str(path)
-    raise FileNotFoundError(f"{name} is not built; set ENTENTE_BUILD")
+    raise FileNotFoundError(f"{name} is not built: scripts/build.sh debug")
 
 
 def bind_both():

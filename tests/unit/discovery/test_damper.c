@@ -17,7 +17,7 @@ struct run {
 static void start(struct run *run)
 {
     *run = (struct run){ .now = 1000 * CLOCK_SECOND, .applied = 1 };
-    damper_init(&run->damper, interval);
+    damper_init(&run->damper, interval, true);
 }
 
 /* The registry says |digest| for |duration|, looked at every 100 ms. */
@@ -118,10 +118,23 @@ static void a_calm_registry_is_trusted_again(void **state)
     assert_true(damper_offer(&run.damper, 3 - run.applied, run.now) <= run.now);
 }
 
+static void a_registry_that_never_flaps_is_followed_to_and_fro(void **state)
+{
+    struct run run;
+
+    (void)state;
+    start(&run);
+    damper_init(&run.damper, interval, false);
+    for (int second = 0; second < 40; second += 2)
+        say(&run, second % 4 ? 1 : 2, 2 * CLOCK_SECOND);
+    assert_int_equal(run.changes, 20);
+}
+
 RUN_TESTS(TEST(news_is_applied_at_once),
           TEST(changes_are_at_least_the_interval_apart),
           TEST(one_step_back_costs_no_more_than_any_change),
           TEST(an_answer_that_goes_to_and_fro_is_hardly_followed),
           TEST(what_comes_back_and_stays_is_followed_in_the_end),
           TEST(flapping_does_not_hold_up_news),
-          TEST(a_calm_registry_is_trusted_again))
+          TEST(a_calm_registry_is_trusted_again),
+          TEST(a_registry_that_never_flaps_is_followed_to_and_fro))
