@@ -18,7 +18,8 @@ struct dial_options {
     /*
      * Called once, never from inside dial_start(), the dial gone by then.
      * STATUS_OK: |fd| is the callee's to close.  Otherwise |fd| is -1 and
-     * |status| says why: REFUSED, UNREACHABLE, TIMEOUT, LIMIT, IO.
+     * |status| says why: REFUSED, UNREACHABLE, TIMEOUT, DENIED, RESET, LIMIT,
+     * NO_MEMORY, IO.
      */
     void (*done)(void *context, enum status status, int fd);
     void *context;
