@@ -55,6 +55,7 @@ struct host {
     struct list tunnels;  /* every one that is established */
     uint32_t relay_count; /* relays and bridges that live */
     uint64_t next_tunnel; /* numbers for logs and status */
+    bool is_draining;     /* dial no more */
     uint8_t *input;       /* what a tunnel reads into */
     uint8_t *output;      /* what a tunnel seals into */
 

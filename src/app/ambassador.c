@@ -2,6 +2,7 @@
 /*
  * STARTING --everything opened--> READY --drain--> DRAINING --> ended
  */
+#define _GNU_SOURCE /* CPU_COUNT() */
 #include "ambassador_internal.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -94,15 +95,21 @@ void ambassador_drain(struct ambassador *ambassador)
     loop_timer_start(&ambassador->drain_timer, LOOK_WHILE_DRAINING_US);
 }
 
+static void reload(struct ambassador *ambassador)
+{
+    struct config_error error = { .text = "" };
+
+    if (ambassador->is_draining ||
+        ambassador_reload(ambassador, &error) != STATUS_OK)
+        return; /* and the log says why */
+}
+
 static void told_by_signal(struct loop_signal *signal, int number)
 {
     struct ambassador *ambassador;
-    struct config_error error = { .text = "" };
 
     if (number == SIGHUP) {
-        ambassador = CONTAINER_OF(signal, struct ambassador, signals[2]);
-        if (!ambassador->is_draining)
-            (void)ambassador_reload(ambassador, &error); /* it was logged */
+        reload(CONTAINER_OF(signal, struct ambassador, signals[2]));
         return;
     }
     ambassador = number == SIGTERM

@@ -74,6 +74,6 @@ static bool open(const uint8_t *context, const struct aead_message *message,
 }
 
 const struct aead_method aead_ipsec_aes = {
-    "aes-256-gcm/vaes", AEAD_AES_256_GCM, is_available, init, seal, open,
+    "aes-256-gcm", AEAD_AES_256_GCM, is_available, init, seal, open,
 };
 #endif

@@ -447,7 +447,7 @@ enum status switchboard_apply(struct switchboard *board,
 
 void switchboard_drain(struct switchboard *board)
 {
-    board->is_draining = true;
+    board->is_draining = board->host.is_draining = true;
     LIST_EACH(&board->host.tunnels, node)
     {
         tunnel_drain(tunnel_of_node(node));
@@ -499,7 +499,7 @@ static void abort_service(struct service *service)
 
 void switchboard_stop(struct switchboard *board)
 {
-    board->is_draining = true;
+    board->is_draining = board->host.is_draining = true;
     LIST_EACH(&board->services, node)
     {
         struct service *service = LIST_ITEM(node, struct service, node);

@@ -185,7 +185,7 @@ static void time_to_dial(struct loop_timer *timer)
 {
     struct peer *peer = CONTAINER_OF(timer, struct peer, timer);
 
-    if (!peer->greeting && !has_prospect(peer))
+    if (!peer->greeting && !has_prospect(peer) && !peer->host->is_draining)
         dial(peer);
 }
 
