@@ -178,6 +178,8 @@ static void read_some(struct transfer *transfer)
                                                           : OUTCOME_ERROR;
         return;
     }
+    if (transfer->theirs.pace)
+        usleep((useconds_t)(count * 1000000 / transfer->theirs.pace));
     right = keystream_match(transfer->their_key, result->got, transfer->block,
                             (size_t)count);
     if (result->got + right > transfer->theirs.bytes)
@@ -265,13 +267,11 @@ static void turn(struct transfer *transfer, int timeout_ms)
         poll_fd.events |= POLLOUT;
     if (!reads && !writes) /* else a hung up socket would spin */
         poll_fd.fd = -1;
-    poll(&poll_fd, 1, transfer->theirs.pace ? 1 : 20);
+    poll(&poll_fd, 1, 20);
     if (reads && (poll_fd.revents & (POLLIN | POLLHUP | POLLERR)))
         read_some(transfer);
     if (writes && (poll_fd.revents & (POLLOUT | POLLHUP | POLLERR)))
         write_some(transfer);
-    if (transfer->theirs.pace) /* a twentieth of a second's worth was read */
-        usleep(50000);
 }
 
 struct result transfer_run(int fd, const struct plan *plan, bool client,

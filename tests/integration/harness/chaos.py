@@ -64,6 +64,10 @@ class Chaos:
         """Reset every connection, both ways, now."""
         self._tell(self._reset_all)
 
+    def finish(self):
+        """End every connection by FIN, as a man in the middle may."""
+        self._tell(self._finish_all)
+
     def blackhole(self, on=True):
         """Nothing gets through, and nobody is told."""
         self._tell(lambda: setattr(self, "_blackhole", on))
@@ -186,6 +190,14 @@ class Chaos:
                 except (KeyError, ValueError):
                     pass
                 reset(one.sock)
+
+    def _finish_all(self):
+        for side in list(self._sides.values()):
+            try:
+                side.sock.shutdown(socket.SHUT_WR)
+                side.shut = True
+            except OSError:
+                pass
 
     def _reset_all(self):
         for side in list(self._sides.values()):
