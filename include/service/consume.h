@@ -9,7 +9,11 @@
  * a stream to an ambassador that offers the service, another one if the first
  * refuses, and waits while there is none.
  */
-extern const struct service_kind consume_kind;
+/*
+ * Is there a tunnel to |place|, and may who is at its end claim to offer
+ * |service|?
+ */
+bool consume_is_usable(void *service, const struct place *place);
 
 /* The tunnel to |place| that takes streams now, or NULL. */
 struct tunnel *consume_tunnel(const struct place *place);
@@ -24,7 +28,4 @@ void consume_accept(struct service *service, struct arrival *arrival);
 void consume_hand_over(struct service *service,
                        void (*give)(void *context, struct arrival *arrival),
                        void *context);
-
-/* Reset every connection that goes to |place| or waits: the service goes. */
-void consume_abort(struct service *service);
 #endif

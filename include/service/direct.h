@@ -9,10 +9,6 @@
  * service's endpoints without a tunnel.  Until one answers nothing is read,
  * so every one may be tried, and the connection waits while none does.
  */
-extern const struct service_kind direct_kind;
-
 /* Carry |arrival|, which is taken over. */
 void direct_accept(struct service *service, struct arrival *arrival);
-
-void direct_abort(struct service *service);
 #endif

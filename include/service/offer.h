@@ -9,16 +9,10 @@
  * becomes a connection to one of the service's endpoints.  Only a connection
  * that failed before a byte went out is tried elsewhere.
  */
-extern const struct service_kind offer_kind;
-
 /* May |tunnel|'s peer open this service? */
 bool offer_allows(const struct service *service, struct tunnel *tunnel);
 
 /* Take |stream|, which may: it gets an owner or is refused. */
 void offer_open(struct service *service, struct tunnel *tunnel,
                 struct stream *stream, const struct metadata *metadata);
-
-/* Cut the streams of peers that may not open this service any more. */
-void offer_cut(struct service *service);
-void offer_abort(struct service *service);
 #endif

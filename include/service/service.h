@@ -19,22 +19,25 @@
 struct service;
 struct passage;
 
-/* What a role does; consume.c, direct.c and offer.c have one each. */
-struct service_kind {
+/* What can be done with a passage; every role, and a probe, has its own. */
+struct passage_kind {
     /* Try to go on; called for a waiting passage when something changed. */
     void (*retry)(struct passage *passage);
     /* Give up: nothing was found in time. */
     void (*give_up)(struct passage *passage);
-    /* Whether a place can be used now; NULL: every one. */
-    bool (*is_usable)(void *service, const struct place *place);
+    /* Reset it on both sides. */
+    void (*abort)(struct passage *passage);
+    /* The tunnel it goes through, or NULL; may be NULL itself. */
+    struct tunnel *(*tunnel_of)(struct passage *passage);
 };
 
 struct service {
-    struct list node; /* in the switchboard */
-    const struct service_kind *kind;
+    struct list node;               /* in the switchboard */
     struct service_options options; /* owned */
-    struct switchboard *board;      /* borrowed */
-    struct host *host;              /* borrowed */
+    /* Whether a place can be used now; NULL: every one. */
+    bool (*is_usable)(void *service, const struct place *place);
+    struct switchboard *board; /* borrowed */
+    struct host *host;         /* borrowed */
     struct pool pool;
     struct list passages;    /* every one */
     struct list waiting;     /* those that wait, the first to give up first */
@@ -93,6 +96,11 @@ void service_retry(struct service *service);
 
 /* Is there a place that can be used now? */
 bool service_is_usable(struct service *service);
+
+/* Reset every connection: the service goes. */
+void service_abort(struct service *service);
+/* Reset those through peers that none of |patterns| matches any more. */
+void service_cut(struct service *service, const struct text_list *patterns);
 
 /* Does any of |patterns| match |identity|? */
 struct spiffe;

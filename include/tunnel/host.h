@@ -8,6 +8,7 @@
 #include "net/loop.h"
 #include "wire/metadata.h"
 #include "wire/session.h"
+#include <stdbool.h>
 #include <stdint.h>
 
 struct tunnel;

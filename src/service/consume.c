@@ -33,7 +33,7 @@ struct tunnel *consume_tunnel(const struct place *place)
 }
 
 /* Is there a tunnel, and may who is at its end claim to offer the service? */
-static bool is_usable(void *context, const struct place *place)
+bool consume_is_usable(void *context, const struct place *place)
 {
     const struct service *service = context;
     struct tunnel *tunnel = consume_tunnel(place);
@@ -83,9 +83,20 @@ static void retry(struct passage *passage)
         give_up(passage);
 }
 
-const struct service_kind consume_kind = { .retry = retry,
-                                           .give_up = give_up,
-                                           .is_usable = is_usable };
+static void abort_passage(struct passage *passage)
+{
+    relay_abort(&of_passage(passage)->relay, RELAY_REFUSED);
+}
+
+static struct tunnel *tunnel_of(struct passage *passage)
+{
+    return of_passage(passage)->relay.tunnel;
+}
+
+static const struct passage_kind kind = { .retry = retry,
+                                          .give_up = give_up,
+                                          .abort = abort_passage,
+                                          .tunnel_of = tunnel_of };
 
 /* ---- what becomes of the relay ---- */
 
@@ -186,8 +197,8 @@ void consume_accept(struct service *service, struct arrival *arrival)
     struct outward *outward = calloc(1, sizeof(*outward));
     int fd = arrival->fd;
 
-    if (!outward ||
-        !passage_begin(&outward->passage, service, arrival_client(arrival))) {
+    if (!outward || !passage_begin(&outward->passage, &kind, service,
+                                   arrival_client(arrival))) {
         service->failed++;
         LOG_LIMITED(5, LOG_WARNING, "connection_refused",
                     log_text("service", service->options.name),
@@ -249,15 +260,5 @@ void consume_hand_over(struct service *service,
         memcpy(arrival.service, service->options.name, sizeof(arrival.service));
         arrival.fd = relay_take(&outward->relay);
         give(context, &arrival);
-    }
-}
-
-void consume_abort(struct service *service)
-{
-    LIST_EACH(&service->passages, node)
-    {
-        struct passage *passage = LIST_ITEM(node, struct passage, node);
-
-        relay_abort(&of_passage(passage)->relay, RELAY_REFUSED);
     }
 }

@@ -46,7 +46,7 @@ static void retry(struct passage *passage)
     reach_next(&of_passage(passage)->reach);
 }
 
-const struct service_kind direct_kind = { .retry = retry, .give_up = give_up };
+static const struct passage_kind kind = { .retry = retry, .give_up = give_up };
 
 static enum status announce(struct onward *onward)
 {
@@ -99,7 +99,7 @@ void direct_accept(struct service *service, struct arrival *arrival)
     struct onward *onward = calloc(1, sizeof(*onward));
     int fd = arrival->fd;
 
-    if (!onward || !passage_begin(&onward->reach.passage, service,
+    if (!onward || !passage_begin(&onward->reach.passage, &kind, service,
                                   arrival_client(arrival))) {
         service->failed++;
         free(onward);
@@ -116,13 +116,4 @@ void direct_accept(struct service *service, struct arrival *arrival)
         bridge_abort(&onward->bridge);
     else
         reach_next(&onward->reach);
-}
-
-void direct_abort(struct service *service)
-{
-    LIST_EACH(&service->passages, node)
-    {
-        bridge_abort(
-            &of_passage(LIST_ITEM(node, struct passage, node))->bridge);
-    }
 }

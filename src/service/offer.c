@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "service/offer.h"
-#include "base/log.h"
-#include "crypto/spiffe.h"
 #include "net/proxy_protocol.h"
 #include "service/reach.h"
 #include "tunnel/relay.h"
@@ -107,7 +105,7 @@ static void give_up(struct passage *passage)
     exhausted(&of_passage(passage)->reach);
 }
 
-const struct service_kind offer_kind = { .retry = retry, .give_up = give_up };
+static const struct passage_kind kind = { .retry = retry, .give_up = give_up };
 
 /* ---- what becomes of the relay ---- */
 
@@ -144,7 +142,8 @@ void offer_open(struct service *service, struct tunnel *tunnel,
     uint64_t client =
         balance_key(metadata->source_ip, metadata->source_ip_length);
 
-    if (!inward || !passage_begin(&inward->reach.passage, service, client)) {
+    if (!inward ||
+        !passage_begin(&inward->reach.passage, &kind, service, client)) {
         free(inward);
         refuse(tunnel, stream, CODE_OVERLOAD);
         return;
@@ -158,34 +157,4 @@ void offer_open(struct service *service, struct tunnel *tunnel,
         relay_refuse(&inward->relay, CODE_OVERLOAD);
     else
         reach_next(&inward->reach);
-}
-
-/* ---- when policy or service change ---- */
-
-void offer_cut(struct service *service)
-{
-    LIST_EACH(&service->passages, node)
-    {
-        struct inward *inward =
-            of_passage(LIST_ITEM(node, struct passage, node));
-        struct relay *relay = &inward->relay;
-
-        if (!relay->tunnel || offer_allows(service, relay->tunnel))
-            continue;
-        service->denied++;
-        LOG(LOG_WARNING, "stream_cut",
-            log_text("service", service->options.name),
-            log_text("peer", tunnel_peer(relay->tunnel)->text),
-            log_text("reason", "not allowed any more"));
-        relay_abort(relay, RELAY_REFUSED);
-    }
-}
-
-void offer_abort(struct service *service)
-{
-    LIST_EACH(&service->passages, node)
-    {
-        relay_abort(&of_passage(LIST_ITEM(node, struct passage, node))->relay,
-                    RELAY_REFUSED);
-    }
 }

@@ -41,6 +41,29 @@ static const char *reason(const struct probe *probe)
     return *failure ? failure : "no place to reach it at is known to be up";
 }
 
+static struct probe *of_passage(struct passage *passage)
+{
+    return of_reach(CONTAINER_OF(passage, struct reach, passage));
+}
+
+/* The service goes: so does the question. */
+static void abort_passage(struct passage *passage)
+{
+    struct probe *probe = of_passage(passage);
+
+    tell(probe, false, "the service was removed");
+    if (passage->service->options.role == SERVICE_CONSUME) {
+        relay_abort(&probe->relay, RELAY_REFUSED);
+        return;
+    }
+    reach_cancel(&probe->reach);
+    passage_end(passage);
+    free(probe);
+}
+
+/* It never waits, so nobody has it try again or give up. */
+static const struct passage_kind kind = { .abort = abort_passage };
+
 /* ---- through a tunnel ---- */
 
 static void attach(struct probe *probe)
@@ -123,7 +146,7 @@ void probe_service(struct service *service,
 {
     struct probe *probe = calloc(1, sizeof(*probe));
 
-    if (!probe || !passage_begin(&probe->reach.passage, service, 0)) {
+    if (!probe || !passage_begin(&probe->reach.passage, &kind, service, 0)) {
         free(probe);
         done(context, false, "as many connections as it may have");
         return;

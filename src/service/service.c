@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #include "service/service.h"
-#include "base/clock.h"
+#include "base/log.h"
 #include "crypto/spiffe.h"
+#include "tunnel/tunnel.h"
 
-bool passage_begin(struct passage *passage, struct service *service,
-                   uint64_t client)
+bool passage_begin(struct passage *passage, const struct passage_kind *kind,
+                   struct service *service, uint64_t client)
 {
     uint64_t now_us = loop_now_us(service->host->loop);
 
     if (service->active >= service->options.max_connections)
         return false;
+    passage->kind = kind;
     passage->service = service;
     passage->request.client = client;
-    passage->request.is_usable = service->kind->is_usable;
+    passage->request.is_usable = service->is_usable;
     passage->request.context = service;
     passage->failure = "";
     passage->began_us = now_us;
@@ -135,9 +137,9 @@ static void look_at_waiting(struct service *service)
 
         list_remove(&passage->waiting);
         if (now_us >= passage->until_us)
-            service->kind->give_up(passage);
+            passage->kind->give_up(passage);
         else
-            service->kind->retry(passage);
+            passage->kind->retry(passage);
     }
     plan_next_look(service);
 }
@@ -155,11 +157,39 @@ bool service_is_usable(struct service *service)
     {
         const struct place *place = LIST_ITEM(node, struct place, node);
 
-        if (!service->kind->is_usable ||
-            service->kind->is_usable(service, place))
+        if (!service->is_usable || service->is_usable(service, place))
             return true;
     }
     return false;
+}
+
+void service_abort(struct service *service)
+{
+    LIST_EACH(&service->passages, node)
+    {
+        struct passage *passage = LIST_ITEM(node, struct passage, node);
+
+        passage->kind->abort(passage);
+    }
+}
+
+void service_cut(struct service *service, const struct text_list *patterns)
+{
+    LIST_EACH(&service->passages, node)
+    {
+        struct passage *passage = LIST_ITEM(node, struct passage, node);
+        struct tunnel *tunnel =
+            passage->kind->tunnel_of ? passage->kind->tunnel_of(passage) : NULL;
+
+        if (!tunnel || service_matches(patterns, tunnel_peer(tunnel)))
+            continue;
+        service->denied++;
+        LOG(LOG_WARNING, "stream_cut",
+            log_text("service", service->options.name),
+            log_text("peer", tunnel_peer(tunnel)->text),
+            log_text("reason", "not allowed any more"));
+        passage->kind->abort(passage);
+    }
 }
 
 bool service_matches(const struct text_list *patterns,

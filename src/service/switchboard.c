@@ -20,19 +20,6 @@ struct shared_peer {
 
 /* ---- services ---- */
 
-static const struct service_kind *kind_of(enum service_role role)
-{
-    switch (role) {
-    case SERVICE_CONSUME:
-        return &consume_kind;
-    case SERVICE_DIRECT:
-        return &direct_kind;
-    case SERVICE_OFFER:
-        return &offer_kind;
-    }
-    return NULL;
-}
-
 static void look_at_waiting(struct loop_timer *timer)
 {
     service_retry(CONTAINER_OF(timer, struct service, timer));
@@ -49,7 +36,8 @@ static struct service *add_service(struct switchboard *board,
         free(service);
         return NULL;
     }
-    service->kind = kind_of(options->role);
+    if (options->role == SERVICE_CONSUME)
+        service->is_usable = consume_is_usable;
     service->board = board;
     service->host = &board->host;
     pool_init(&service->pool, options->balance, random_seed());
@@ -391,8 +379,8 @@ static enum status change_service(struct service *service,
     service_options_clear(&service->options);
     service->options = copy;
     service->pool.balance = copy.balance;
-    if (copy.role == SERVICE_OFFER)
-        offer_cut(service);
+    service_cut(service,
+                copy.role == SERVICE_OFFER ? &copy.allow : &copy.peers);
     tell_usable(service);
     return STATUS_OK;
 }
@@ -482,21 +470,6 @@ enum status switchboard_init(struct switchboard *board,
     return host_init(&board->host, host);
 }
 
-static void abort_service(struct service *service)
-{
-    switch (service->options.role) {
-    case SERVICE_CONSUME:
-        consume_abort(service);
-        break;
-    case SERVICE_DIRECT:
-        direct_abort(service);
-        break;
-    case SERVICE_OFFER:
-        offer_abort(service);
-        break;
-    }
-}
-
 void switchboard_stop(struct switchboard *board)
 {
     board->is_draining = board->host.is_draining = true;
@@ -505,7 +478,7 @@ void switchboard_stop(struct switchboard *board)
         struct service *service = LIST_ITEM(node, struct service, node);
 
         service->is_removed = true;
-        abort_service(service);
+        service_abort(service);
     }
     LIST_EACH(&board->host.tunnels, tunnel)
     {
