@@ -73,8 +73,9 @@ struct passage {
 /* ---- for the roles ---- */
 
 /* False, and nothing begun, if the service has all the connections it may. */
-MUST_CHECK bool passage_begin(struct passage *passage, struct service *service,
-                              uint64_t client);
+MUST_CHECK bool passage_begin(struct passage *passage,
+                              const struct passage_kind *kind,
+                              struct service *service, uint64_t client);
 /* The end, in any way. */
 void passage_end(struct passage *passage);
 
