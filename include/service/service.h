@@ -60,6 +60,7 @@ struct service {
 
 /* One connection on its way through a service; embedded by each role. */
 struct passage {
+    const struct passage_kind *kind;
     struct list node;        /* in service.passages */
     struct list waiting;     /* in service.waiting */
     struct service *service; /* borrowed */
