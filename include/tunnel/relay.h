@@ -58,6 +58,7 @@ struct relay {
     struct lingering lingering;
     uint64_t up_bytes;
     uint64_t down_bytes;
+    size_t announced_bytes;   /* queued, but not of the stream */
     struct chunk_queue early; /* taken back from a stream that was refused */
     uint8_t ending;           /* enum relay_ending */
     bool answered;            /* the far end has been heard of */
@@ -96,6 +97,10 @@ int relay_take(struct relay *relay);
 /* Become the owner of a stream the peer opened. */
 void relay_adopt(struct relay *relay, struct tunnel *tunnel,
                  struct stream *stream);
+
+/* Bytes for the service in front of those of the stream. */
+MUST_CHECK enum status relay_announce(struct relay *relay, const uint8_t *bytes,
+                                      size_t length);
 
 /*
  * The service cannot be reached: refuse the adopted stream, not one byte of

@@ -74,7 +74,7 @@ static enum status announce(struct inward *inward)
         first ? &LIST_ITEM(first, struct place, node)->endpoint.address
               : &source,
         header);
-    return connection_queue(&inward->relay.connection, header, length);
+    return relay_announce(&inward->relay, header, length);
 }
 
 static void connected(struct reach *reach, int fd)
@@ -95,17 +95,19 @@ static void exhausted(struct reach *reach)
     relay_refuse(&inward->relay, code == CODE_NONE ? CODE_REFUSED : code);
 }
 
-static void retry(struct passage *passage)
+static void abort_passage(struct passage *passage)
 {
-    reach_next(&of_passage(passage)->reach);
+    relay_abort(&of_passage(passage)->relay, RELAY_REFUSED);
 }
 
-static void give_up(struct passage *passage)
+static struct tunnel *tunnel_of(struct passage *passage)
 {
-    exhausted(&of_passage(passage)->reach);
+    return of_passage(passage)->relay.tunnel;
 }
 
-static const struct passage_kind kind = { .retry = retry, .give_up = give_up };
+/* It never waits: that is done where the application is. */
+static const struct passage_kind kind = { .abort = abort_passage,
+                                          .tunnel_of = tunnel_of };
 
 /* ---- what becomes of the relay ---- */
 

@@ -135,6 +135,11 @@ static void connection_failed(struct relay *relay)
 
 static void consumed(struct relay *relay, size_t bytes)
 {
+    size_t announced =
+        bytes < relay->announced_bytes ? bytes : relay->announced_bytes;
+
+    relay->announced_bytes -= announced;
+    bytes -= announced;
     if (!relay->stream || bytes == 0)
         return;
     session_consumed(tunnel_session(relay->tunnel), relay->stream, bytes,
@@ -416,6 +421,16 @@ void relay_adopt(struct relay *relay, struct tunnel *tunnel,
     stream->owner = relay;
     relay->tunnel = tunnel;
     relay->stream = stream;
+}
+
+enum status relay_announce(struct relay *relay, const uint8_t *bytes,
+                           size_t length)
+{
+    enum status status = connection_queue(&relay->connection, bytes, length);
+
+    if (status == STATUS_OK)
+        relay->announced_bytes += length;
+    return status;
 }
 
 void relay_refuse(struct relay *relay, enum code code)

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: MIT */
+#include "support/service/pair.h"
+#include "base/clock.h"
+#include "support/crypto/forge.h"
+#include "support/sockets.h"
+#include "tunnel/tunnel.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define PATIENCE_US (10 * CLOCK_SECOND)
+
+/* ---- certificates, as files, by the way real ones come ---- */
+
+static void write_leaf(const struct pair *pair, struct forged *authority,
+                       const char *name, const char *uri)
+{
+    char path[300];
+    struct forged *leaf =
+        forge(&(struct forge_plan){ .issuer = authority, .uris = { uri } });
+
+    snprintf(path, sizeof(path), "%s/%s.crt", pair->directory, name);
+    forge_write_certificates(path, &leaf, 1);
+    snprintf(path, sizeof(path), "%s/%s.key", pair->directory, name);
+    forge_write_key(path, leaf);
+    forge_free(leaf);
+}
+
+static void make_certificates(struct pair *pair)
+{
+    struct forged *authority =
+        forge(&(struct forge_plan){ .is_authority = true, .no_names = true });
+    char path[300];
+
+    pair->directory = forge_directory();
+    snprintf(path, sizeof(path), "%s/ca.crt", pair->directory);
+    forge_write_certificates(path, &authority, 1);
+    write_leaf(pair, authority, "app", "spiffe://acme/app");
+    write_leaf(pair, authority, "db", "spiffe://acme/db");
+    forge_free(authority);
+}
+
+static void use_identity(struct pair *pair, int side, const char *name)
+{
+    char certificate[300], key[300], roots[300];
+    struct crypto_error warning, error;
+    struct identity *identity;
+    struct trust *trust;
+
+    snprintf(certificate, sizeof(certificate), "%s/%s.crt", pair->directory,
+             name);
+    snprintf(key, sizeof(key), "%s/%s.key", pair->directory, name);
+    snprintf(roots, sizeof(roots), "%s/ca.crt", pair->directory);
+    if (identity_load(certificate, key, &identity, &warning, &error) !=
+            STATUS_OK ||
+        trust_load(roots, NULL, &trust, &warning, &error) != STATUS_OK) {
+        fprintf(stderr, "pair: %s\n", error.text);
+        abort();
+    }
+    ASSERT(handshaker_use(pair->handshakers[side], identity, trust) ==
+           STATUS_OK);
+}
+
+/* ---- the two boards ---- */
+
+static void usable_changed(void *context, const char *service, bool usable)
+{
+    struct pair *pair = context;
+
+    if (strcmp(service, "echo") == 0)
+        pair->usable = usable;
+}
+
+static void homeless(void *context, struct arrival *arrival)
+{
+    struct pair *pair = context;
+
+    pair->homeless++;
+    arrival_clear(arrival);
+}
+
+static const struct switchboard_events board_events = { .usable_changed =
+                                                            usable_changed,
+                                                        .homeless = homeless };
+
+static void make_board(struct pair *pair, int side, const char *node,
+                       const struct pair_options *options)
+{
+    struct host_options host = { .loop = pair->loop,
+                                 .limits = LIMITS_DEFAULT,
+                                 .max_memory_bytes = 64 << 20,
+                                 .node = node,
+                                 .version = "test" };
+
+    ASSERT(handshaker_start(&pair->handshakers[side]) == STATUS_OK);
+    host.handshaker = pair->handshakers[side];
+    if (options->limits.max_streams > 0)
+        host.limits = options->limits;
+    ASSERT(switchboard_init(&pair->boards[side], &host, &board_events, pair) ==
+           STATUS_OK);
+}
+
+static void established_at_offerer(void *context, struct greeting *greeting)
+{
+    struct pair *pair = context;
+
+    switchboard_adopt(&pair->boards[PAIR_OFFERER], greeting);
+}
+
+static void established_at_consumer(void *context, struct greeting *greeting)
+{
+    struct pair *pair = context;
+
+    switchboard_adopt(&pair->boards[PAIR_CONSUMER], greeting);
+}
+
+static void listen_for_peers(struct pair *pair, bool is_reverse)
+{
+    struct acceptor_options options = {
+        .loop = pair->loop,
+        .handshaker =
+            pair->handshakers[is_reverse ? PAIR_CONSUMER : PAIR_OFFERER],
+        .established =
+            is_reverse ? established_at_consumer : established_at_offerer,
+        .context = pair
+    };
+    struct net_error error;
+
+    ASSERT(address_parse(&options.address, "127.0.0.1:0"));
+    ASSERT(acceptor_open(&options, &pair->acceptor, &error) == STATUS_OK);
+}
+
+static void add(struct text_list *list, const char *text)
+{
+    ASSERT(text_list_add(list, text));
+}
+
+static void place(struct pair *pair, int side, enum service_role role,
+                  const char *name, const struct address *address)
+{
+    struct endpoint endpoint = { .address = *address, .weight = 1 };
+    struct endpoints *endpoints;
+
+    snprintf(endpoint.name, sizeof(endpoint.name), "%s", name);
+    endpoints = endpoints_new(&endpoint, 1);
+    ASSERT(endpoints && switchboard_place(&pair->boards[side], role, name,
+                                          endpoints) == STATUS_OK);
+    free(endpoints);
+}
+
+static void consume(struct pair *pair, const struct pair_options *options)
+{
+    struct service_options service;
+
+    service_options_init(&service, SERVICE_CONSUME);
+    strcpy(service.name, "echo");
+    service.hold_us = options->hold_us ? options->hold_us : CLOCK_SECOND;
+    if (options->max_connections > 0)
+        service.max_connections = options->max_connections;
+    add(&service.sources, options->is_reverse ? "inbound:" : "static:x:1");
+    add(&service.peers, options->peer ? options->peer : "spiffe://acme/db");
+    ASSERT(switchboard_apply(&pair->boards[PAIR_CONSUMER], &service, 1) ==
+           STATUS_OK);
+    service_options_clear(&service);
+    if (!options->is_reverse)
+        place(pair, PAIR_CONSUMER, SERVICE_CONSUME, "echo",
+              acceptor_address(pair->acceptor));
+}
+
+static void offer(struct pair *pair, const struct pair_options *options)
+{
+    struct service_options services[2];
+    struct address address;
+    size_t count = 1;
+
+    service_options_init(&services[0], SERVICE_OFFER);
+    strcpy(services[0].name, "echo");
+    services[0].proxy_protocol = options->proxy_protocol;
+    add(&services[0].sources, "static:x:1");
+    add(&services[0].allow,
+        options->allow ? options->allow : "spiffe://acme/app");
+    if (options->is_reverse) { /* as tunnels.dial does */
+        service_options_init(&services[count], SERVICE_CONSUME);
+        strcpy(services[count].name, "*");
+        add(&services[count++].sources, "static:x:1");
+    }
+    ASSERT(switchboard_apply(&pair->boards[PAIR_OFFERER], services, count) ==
+           STATUS_OK);
+    for (size_t i = 0; i < count; i++)
+        service_options_clear(&services[i]);
+    ASSERT(address_of_socket(&address, pair->service));
+    place(pair, PAIR_OFFERER, SERVICE_OFFER, "echo", &address);
+    if (options->is_reverse)
+        place(pair, PAIR_OFFERER, SERVICE_CONSUME, "*",
+              acceptor_address(pair->acceptor));
+}
+
+struct pair *pair_new(const struct pair_options *options)
+{
+    struct pair *pair = calloc(1, sizeof(*pair));
+
+    ASSERT(pair);
+    make_certificates(pair);
+    pair->loop = loop_new();
+    ASSERT(pair->loop);
+    pair->service = sockets_listen(SOCKETS_V4, 128);
+    fcntl(pair->service, F_SETFL, O_NONBLOCK);
+    make_board(pair, PAIR_CONSUMER, "app", options);
+    make_board(pair, PAIR_OFFERER, "db", options);
+    use_identity(pair, PAIR_CONSUMER, "app");
+    use_identity(pair, PAIR_OFFERER, "db");
+    listen_for_peers(pair, options->is_reverse);
+    consume(pair, options);
+    offer(pair, options);
+    if (options->is_away) {
+        close(pair->service);
+        pair->service = -1;
+    }
+    return pair;
+}
+
+void pair_free(struct pair *pair)
+{
+    acceptor_close(pair->acceptor);
+    for (int side = 0; side < 2; side++)
+        handshaker_stop(pair->handshakers[side]);
+    for (int side = 0; side < 2; side++)
+        switchboard_stop(&pair->boards[side]);
+    pair_turn(pair, 3);
+    for (int side = 0; side < 2; side++)
+        switchboard_clear(&pair->boards[side]);
+    loop_free(pair->loop);
+    if (pair->service >= 0)
+        close(pair->service);
+    forge_remove(pair->directory);
+    free(pair);
+}
+
+/* ---- time ---- */
+
+void pair_turn(struct pair *pair, unsigned times)
+{
+    while (times-- > 0)
+        loop_turn(pair->loop, 0);
+}
+
+void pair_pass(struct pair *pair, uint64_t us)
+{
+    uint64_t until_us = clock_now_us() + us;
+
+    while (clock_now_us() < until_us)
+        loop_turn(pair->loop, CLOCK_MS);
+}
+
+bool pair_wait(struct pair *pair, const bool *condition)
+{
+    uint64_t until_us = clock_now_us() + PATIENCE_US;
+
+    while (!*condition && clock_now_us() < until_us)
+        loop_turn(pair->loop, CLOCK_MS);
+    return *condition;
+}
+
+void pair_connect(struct pair *pair)
+{
+    ASSERT(pair_wait(pair, &pair->usable));
+}
+
+/* ---- the application and the service ---- */
+
+int pair_dial(struct pair *pair)
+{
+    struct arrival arrival = { .role = SERVICE_CONSUME, .service = "echo" };
+    int ends[2];
+
+    sockets_pair(SOCKETS_V4, ends);
+    fcntl(ends[1], F_SETFL, O_NONBLOCK);
+    ASSERT(address_of_peer(&arrival.from, ends[0]));
+    arrival.fd = ends[0];
+    switchboard_accept(&pair->boards[PAIR_CONSUMER], &arrival);
+    return ends[1];
+}
+
+int pair_accept(struct pair *pair)
+{
+    uint64_t until_us = clock_now_us() + PATIENCE_US;
+    int fd;
+
+    while ((fd = accept(pair->service, NULL, NULL)) < 0 &&
+           clock_now_us() < until_us)
+        loop_turn(pair->loop, CLOCK_MS);
+    ASSERT(fd >= 0);
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    return fd;
+}
+
+void pair_send(struct pair *pair, int fd, const void *bytes, size_t length)
+{
+    const uint8_t *at = bytes;
+    uint64_t until_us = clock_now_us() + PATIENCE_US;
+
+    while (length > 0) {
+        ssize_t sent = send(fd, at, length, MSG_NOSIGNAL);
+
+        if (sent > 0) {
+            at += sent;
+            length -= (size_t)sent;
+        } else {
+            ASSERT(errno == EAGAIN && clock_now_us() < until_us);
+            loop_turn(pair->loop, CLOCK_MS);
+        }
+    }
+}
+
+bool pair_receive(struct pair *pair, int fd, void *bytes, size_t length)
+{
+    uint8_t *at = bytes;
+    uint64_t until_us = clock_now_us() + PATIENCE_US;
+
+    while (length > 0) {
+        ssize_t got = recv(fd, at, length, 0);
+
+        if (got > 0) {
+            at += got;
+            length -= (size_t)got;
+        } else if (got == 0 || errno != EAGAIN) {
+            return false;
+        } else {
+            ASSERT(clock_now_us() < until_us);
+            loop_turn(pair->loop, CLOCK_MS);
+        }
+    }
+    return true;
+}
+
+int pair_ending(struct pair *pair, int fd)
+{
+    uint64_t until_us = clock_now_us() + PATIENCE_US;
+    uint8_t byte;
+
+    for (;;) {
+        ssize_t got = recv(fd, &byte, 1, 0);
+
+        ASSERT(got <= 0); /* more bytes than the test thought */
+        if (got == 0)
+            return 0;
+        if (errno != EAGAIN)
+            return errno;
+        ASSERT(clock_now_us() < until_us);
+        loop_turn(pair->loop, CLOCK_MS);
+    }
+}
+
+struct service *pair_service(struct pair *pair, int side)
+{
+    return switchboard_find(&pair->boards[side],
+                            side == PAIR_CONSUMER ? SERVICE_CONSUME
+                                                  : SERVICE_OFFER,
+                            "echo");
+}

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An application's connection from end to end: through two ambassadors in
+ * this process, with every way to end it.
+ */
+#include "support/check_test.h"
+#include "support/service/pair.h"
+#include "support/sockets.h"
+#include "tunnel/tunnel.h"
+#include <errno.h>
+#include <linux/sockios.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* A connection that is there on both sides. */
+struct line {
+    struct pair *pair;
+    int application;
+    int service;
+};
+
+static struct line open_line(const struct pair_options *options)
+{
+    struct line line = { .pair = pair_new(options) };
+
+    pair_connect(line.pair);
+    line.application = pair_dial(line.pair);
+    line.service = pair_accept(line.pair);
+    return line;
+}
+
+static struct line plain_line(void)
+{
+    return open_line(&(struct pair_options){ 0 });
+}
+
+static void close_line(struct line *line)
+{
+    close(line->application);
+    close(line->service);
+    pair_free(line->pair);
+}
+
+static void expect(struct line *line, int fd, const char *text)
+{
+    char got[100] = "";
+
+    assert_true(pair_receive(line->pair, fd, got, strlen(text)));
+    assert_string_equal(got, text);
+}
+
+static void send_text(struct line *line, int fd, const char *text)
+{
+    pair_send(line->pair, fd, text, strlen(text));
+}
+
+static void bytes_go_both_ways(void **state)
+{
+    struct line line = plain_line();
+
+    (void)state;
+    send_text(&line, line.application, "question");
+    expect(&line, line.service, "question");
+    send_text(&line, line.service, "answer");
+    expect(&line, line.application, "answer");
+    close_line(&line);
+}
+
+static void a_service_may_speak_first(void **state)
+{
+    struct line line = plain_line();
+
+    (void)state;
+    send_text(&line, line.service, "220 ready");
+    expect(&line, line.application, "220 ready");
+    close_line(&line);
+}
+
+static void megabytes_arrive_whole(void **state)
+{
+    enum { LENGTH = 5 * 1000 * 1000 };
+    struct line line = plain_line();
+    uint8_t *sent = malloc(LENGTH), *got = malloc(LENGTH);
+    size_t at = 0;
+
+    (void)state;
+    for (size_t i = 0; i < LENGTH; i++)
+        sent[i] = sockets_byte_at(i);
+    while (at < LENGTH) { /* both directions at once, in odd pieces */
+        size_t part = LENGTH - at < 70001 ? LENGTH - at : 70001;
+
+        pair_send(line.pair, line.application, sent + at, part);
+        assert_true(pair_receive(line.pair, line.service, got + at, part));
+        pair_send(line.pair, line.service, sent + at, part);
+        assert_true(pair_receive(line.pair, line.application, got + at, part));
+        at += part;
+    }
+    assert_memory_equal(sent, got, LENGTH);
+    free(sent);
+    free(got);
+    close_line(&line);
+}
+
+static void a_fin_passes_and_the_other_way_stays_open(void **state)
+{
+    struct line line = plain_line();
+
+    (void)state;
+    send_text(&line, line.application, "all");
+    shutdown(line.application, SHUT_WR);
+    expect(&line, line.service, "all");
+    assert_int_equal(pair_ending(line.pair, line.service), 0);
+    send_text(&line, line.service, "late answer");
+    expect(&line, line.application, "late answer");
+    shutdown(line.service, SHUT_WR);
+    assert_int_equal(pair_ending(line.pair, line.application), 0);
+    pair_pass(line.pair, 100000);
+    assert_int_equal(pair_service(line.pair, PAIR_CONSUMER)->active, 0);
+    assert_int_equal(pair_service(line.pair, PAIR_OFFERER)->active, 0);
+    assert_int_equal(pair_service(line.pair, PAIR_CONSUMER)->ended_in_order, 1);
+    close_line(&line);
+}
+
+static void a_service_may_end_first(void **state)
+{
+    struct line line = plain_line();
+
+    (void)state;
+    shutdown(line.service, SHUT_WR);
+    assert_int_equal(pair_ending(line.pair, line.application), 0);
+    send_text(&line, line.application, "still");
+    expect(&line, line.service, "still");
+    close_line(&line);
+}
+
+static void a_reset_of_the_application_reaches_the_service(void **state)
+{
+    struct line line = plain_line();
+
+    (void)state;
+    send_text(&line, line.application, "cut");
+    expect(&line, line.service, "cut");
+    sockets_reset(line.application);
+    assert_int_equal(pair_ending(line.pair, line.service), ECONNRESET);
+    close(line.service);
+    pair_free(line.pair);
+}
+
+static void a_reset_of_the_service_reaches_the_application(void **state)
+{
+    struct line line = plain_line();
+
+    (void)state;
+    send_text(&line, line.application, "cut");
+    expect(&line, line.service, "cut");
+    sockets_reset(line.service);
+    assert_int_equal(pair_ending(line.pair, line.application), ECONNRESET);
+    close(line.application);
+    pair_free(line.pair);
+}
+
+static void an_answer_before_a_reset_arrives_first(void **state)
+{
+    enum { LENGTH = 300000 };
+    struct line line = plain_line();
+    uint8_t *sent = calloc(1, LENGTH), *got = calloc(1, LENGTH);
+
+    (void)state;
+    pair_send(line.pair, line.application, "unread", 6);
+    pair_pass(line.pair, 20000);
+    pair_send(line.pair, line.service, sent, LENGTH);
+    for (int left = 1; left > 0;) { /* until they are where TCP keeps them */
+        pair_turn(line.pair, 1);
+        ioctl(line.service, SIOCOUTQ, &left);
+    }
+    close(line.service); /* with bytes unread: a reset behind the answer */
+    assert_true(pair_receive(line.pair, line.application, got, LENGTH));
+    assert_int_equal(pair_ending(line.pair, line.application), ECONNRESET);
+    free(sent);
+    free(got);
+    close(line.application);
+    pair_free(line.pair);
+}
+
+static void a_lost_tunnel_is_never_an_end_of_file(void **state)
+{
+    struct line line = plain_line();
+    struct list *node = list_first(&line.pair->boards[0].host.tunnels);
+
+    (void)state;
+    send_text(&line, line.service, "half");
+    expect(&line, line.application, "half");
+    tunnel_close(tunnel_of_node(node), CODE_INTERNAL, "test");
+    assert_int_equal(pair_ending(line.pair, line.application), ECONNRESET);
+    assert_int_equal(pair_ending(line.pair, line.service), ECONNRESET);
+    close_line(&line);
+}
+
+static void a_reader_that_stalls_does_not_stall_another(void **state)
+{
+    struct line line = plain_line();
+    int application = pair_dial(line.pair);
+    int service = pair_accept(line.pair);
+    static uint8_t bulk[100000];
+    size_t sent = 0;
+
+    (void)state;
+    for (;;) { /* as much as everything between will hold */
+        ssize_t part = send(line.application, bulk, sizeof(bulk), 0);
+
+        if (part < 0) {
+            pair_pass(line.pair, 20000);
+            part = send(line.application, bulk, sizeof(bulk), 0);
+            if (part < 0)
+                break;
+        }
+        sent += (size_t)part;
+        pair_turn(line.pair, 3);
+    }
+    assert_true(sent > 100000);
+    pair_send(line.pair, application, "quick", 5);
+    assert_true(pair_receive(line.pair, service, bulk, 5));
+    close(application);
+    close(service);
+    close_line(&line);
+}
+
+static void a_connection_waits_for_the_tunnel(void **state)
+{
+    struct pair *pair = pair_new(&(struct pair_options){ 0 });
+    struct line line = { .pair = pair };
+
+    (void)state;
+    line.application = pair_dial(pair); /* nothing is up yet */
+    send_text(&line, line.application, "early");
+    line.service = pair_accept(pair);
+    expect(&line, line.service, "early");
+    close_line(&line);
+}
+
+static void a_connection_that_waits_in_vain_is_reset(void **state)
+{
+    struct pair *pair = pair_new(&(struct pair_options){
+        .peer = "spiffe://acme/other", .hold_us = 200000 });
+    int application = pair_dial(pair);
+
+    (void)state;
+    assert_int_equal(pair_ending(pair, application), ECONNRESET);
+    assert_int_equal(pair_service(pair, PAIR_CONSUMER)->failed, 1);
+    close(application);
+    pair_free(pair);
+}
+
+static void a_service_that_is_away_is_waited_for_and_then_given_up(void **state)
+{
+    struct pair *pair =
+        pair_new(&(struct pair_options){ .is_away = true, .hold_us = 300000 });
+    int application;
+
+    (void)state;
+    pair_connect(pair);
+    application = pair_dial(pair);
+    pair_send(pair, application, "hello", 5);
+    assert_int_equal(pair_ending(pair, application), ECONNRESET);
+    close(application);
+    pair_free(pair);
+}
+
+static void who_is_not_allowed_is_denied_at_once(void **state)
+{
+    struct pair *pair =
+        pair_new(&(struct pair_options){ .allow = "spiffe://acme/somebody" });
+    int application;
+
+    (void)state;
+    pair_connect(pair);
+    application = pair_dial(pair);
+    assert_int_equal(pair_ending(pair, application), ECONNRESET);
+    assert_int_equal(pair_service(pair, PAIR_OFFERER)->denied, 1);
+    assert_int_equal(pair_service(pair, PAIR_OFFERER)->connections, 0);
+    close(application);
+    pair_free(pair);
+}
+
+static void the_offering_side_may_dial(void **state)
+{
+    struct line line = open_line(&(struct pair_options){ .is_reverse = true });
+
+    (void)state;
+    send_text(&line, line.application, "round");
+    expect(&line, line.service, "round");
+    send_text(&line, line.service, "trip");
+    expect(&line, line.application, "trip");
+    close_line(&line);
+}
+
+static void the_service_hears_whose_connection_it_is(void **state)
+{
+    static const uint8_t signature[12] = "\r\n\r\n\0\r\nQUIT\n";
+    struct line line =
+        open_line(&(struct pair_options){ .proxy_protocol = true });
+    uint8_t header[28];
+    struct address local;
+
+    (void)state;
+    send_text(&line, line.application, "x");
+    assert_true(pair_receive(line.pair, line.service, header, 28));
+    assert_memory_equal(header, signature, sizeof(signature));
+    assert_true(address_of_socket(&local, line.application));
+    assert_int_equal(header[24] << 8 | header[25], address_port(&local));
+    expect(&line, line.service, "x");
+    close_line(&line);
+}
+
+static void a_full_service_resets_who_comes_too_many(void **state)
+{
+    struct line line =
+        open_line(&(struct pair_options){ .max_connections = 1 });
+    int second = pair_dial(line.pair);
+
+    (void)state;
+    assert_int_equal(pair_ending(line.pair, second), ECONNRESET);
+    send_text(&line, line.application, "fine");
+    expect(&line, line.service, "fine");
+    close(second);
+    close_line(&line);
+}
+
+RUN_TESTS(TEST(bytes_go_both_ways), TEST(a_service_may_speak_first),
+          TEST(megabytes_arrive_whole),
+          TEST(a_fin_passes_and_the_other_way_stays_open),
+          TEST(a_service_may_end_first),
+          TEST(a_reset_of_the_application_reaches_the_service),
+          TEST(a_reset_of_the_service_reaches_the_application),
+          TEST(an_answer_before_a_reset_arrives_first),
+          TEST(a_lost_tunnel_is_never_an_end_of_file),
+          TEST(a_reader_that_stalls_does_not_stall_another),
+          TEST(a_connection_waits_for_the_tunnel),
+          TEST(a_connection_that_waits_in_vain_is_reset),
+          TEST(a_service_that_is_away_is_waited_for_and_then_given_up),
+          TEST(who_is_not_allowed_is_denied_at_once),
+          TEST(the_offering_side_may_dial),
+          TEST(the_service_hears_whose_connection_it_is),
+          TEST(a_full_service_resets_who_comes_too_many))
