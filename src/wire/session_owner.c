@@ -30,21 +30,44 @@ static uint64_t credit_to_write(const struct stream *stream)
     return credit;
 }
 
+/*
+ * What |stream|, holding |held| of the |used| bytes, may add to them: the rest
+ * of |max|, or of its reserve, which is always its own, so that nobody waits
+ * for others.
+ */
+static uint64_t share(const struct session *session, uint64_t max,
+                      uint64_t used, uint64_t held)
+{
+    uint64_t reserve = session->limits.reserve_bytes;
+    uint64_t spare = max > used ? max - used : 0;
+    uint64_t own = reserve > held ? reserve - held : 0;
+
+    return spare > own ? spare : own;
+}
+
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 /* How many bytes |stream| may be given now. */
 static uint64_t room_for(const struct session *session,
                          const struct stream *stream)
 {
+    const struct limits *limits = &session->limits;
+    uint64_t unsent, retained, room;
+
     if (!stream_can_write(stream))
         return 0;
-    /* The reserve of each is always its own, so nobody waits for others. */
-    if (session->unsent_bytes >= session->limits.max_unsent_bytes &&
-        session_unsent(stream) >= session->limits.reserve_bytes)
-        return 0;
+    unsent = share(session, limits->max_unsent_bytes, session->unsent_bytes,
+                   session_unsent(stream));
     /* Credit is the peer's to give, but the memory is ours. */
-    if (session->retained_bytes >= session->limits.max_retained_bytes &&
-        stream->retained.bytes >= session->limits.reserve_bytes)
+    retained = share(session, limits->max_retained_bytes,
+                     session->retained_bytes, stream->retained.bytes);
+    room = smaller(unsent, retained);
+    if (room < WORTH_READING)
         return 0;
-    return credit_to_write(stream);
+    return smaller(room, credit_to_write(stream));
 }
 
 /* Remember to tell |stream|'s owner when there is room again. */

@@ -155,6 +155,8 @@ static void sent(struct session *session, struct stream *stream, size_t length,
         stream_advance(stream, STREAM_FIN_SENT);
     if (stream->sending == SENDING_RESETTING && session_unsent(stream) == 0)
         session_control(session, stream);
+    if (session_unsent(stream) == 0 && !list_is_empty(&stream->room))
+        session_offer_room(session, stream); /* its reserve, at least */
     if (!stream_wants_to_send(stream))
         schedule_remove(stream);
     schedule_charge(&session->schedule, stream,

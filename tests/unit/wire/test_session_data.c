@@ -172,10 +172,10 @@ static void each_stream_may_always_queue_its_reserve(void **state)
     first = raw_open(&raw);
     second = raw_open(&raw);
     assert_true(raw_write(&raw, first, 60000) >= 20000);
-    assert_int_equal(raw_write(&raw, second, 8191), 8191);
+    assert_int_equal(raw_write(&raw, second, 8192 - 1024), 8192 - 1024);
     assert_true(has_room(second));
     assert_int_equal(raw_write(&raw, second, 1), 1);
-    assert_false(has_room(second));
+    assert_false(has_room(second)); /* what is left is not worth reading */
     raw_stop(&raw);
 }
 
