@@ -15,8 +15,13 @@
  *   issued.txt     one line a certificate: serial, expiry, state, identity,
  *                  name; so that revoking a name revokes all it ever had
  * P-256 throughout.  Keys are made with mode 0600, and nothing that exists is
- * overwritten unless |force|.  A write is to a temporary file, synced and
- * renamed: a crash leaves the old or the new, never half.
+ * overwritten unless |force|.  All files of a command are written and synced
+ * beside their places, then renamed: a crash leaves each old or new, never
+ * half.  Commands on one directory wait for each other.
+ *
+ * The list of the revoked is in force as long as the CA, since nobody renews
+ * it on a schedule here; every command but init and show makes a new one.
+ * A name may have segments, "prod/web-1": so has its path then.
  */
 struct authority_options {
     const char *directory;
@@ -30,9 +35,14 @@ struct authority_entry {
     char serial[65]; /* hexadecimal */
     char identity[SPIFFE_MAX_LENGTH + 1];
     char name[256];
-    int64_t expires; /* seconds since 1970 */
+    int64_t expires;    /* seconds since 1970 */
+    int64_t revoked_at; /* 0: it was not */
     bool revoked;
 };
+
+#define AUTHORITY_DEFAULT_DAYS 365
+#define AUTHORITY_DEFAULT_CA_DAYS 3650
+#define AUTHORITY_MAX_DAYS 36500
 
 /*
  * On failure |error| is one sentence for the operator; nothing was changed.
@@ -40,6 +50,9 @@ struct authority_entry {
  * each, which may be NULL.
  */
 typedef void authority_wrote(void *context, const char *path, const char *what);
+
+/* Whether |directory| has a CA; what state it is in is another matter. */
+MUST_CHECK bool authority_exists(const char *directory);
 
 MUST_CHECK enum status authority_init(const struct authority_options *options,
                                       authority_wrote *wrote, void *context,
