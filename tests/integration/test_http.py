@@ -56,7 +56,7 @@ def test_the_service_learns_the_applications_address(box, make_pair):
     server = nginx.Nginx(box, options="proxy_protocol")
     (server.folder / "www" / "small").write_text("small\n", encoding="ascii")
     pair = make_pair(server.address, name="web",
-                     offer={"proxy_protocol": "v2"})
+                     offer={"proxy_protocol": True})
     for source in ("127.0.0.1", "127.0.0.77"):
         done = run(["curl", "-sSf", "--interface", source,
                     f"http://{pair.address}/small"])

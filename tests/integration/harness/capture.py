@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Everything that crosses a wire, to look for what should not."""
 import os
+import time
 
 import pytest
 
@@ -12,8 +13,8 @@ class Capture:
 
     def __init__(self, box, host, snap=0):
         self.path = box.path("wire.pcap")
-        argv = ["tcpdump", "-i", host.device, "-U", "-s", str(snap),
-                "-B", "65536", "-w", str(self.path)]
+        argv = ["tcpdump", "-i", host.device, "-U", "--immediate-mode",
+                "-s", str(snap), "-w", str(self.path)]
         if os.getuid() == 0:
             argv[1:1] = ["-Z", "root"]
         self.process = box.start("tcpdump", argv, namespace=host)
@@ -24,5 +25,6 @@ class Capture:
 
     def stop(self):
         """All bytes captured."""
+        time.sleep(0.3)  # the last ones are on their way to the file
         self.process.stop()
         return self.path.read_bytes()

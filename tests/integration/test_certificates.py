@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: MIT
+"""Certificates that must be refused, in either role, by process.
+
+Both ends stay up, no byte passes, and both logs say why in words.
+"""
+import re
+
+import pytest
+
+from harness import verify
+from harness.ambassador import Ambassador, any_port, entente
+from harness.certificates import Authority
+from harness.processes import run, wait_until
+
+pytestmark = pytest.mark.entente
+
+# What makes it bad, and what the log of the one who refuses must speak of.
+BAD = {
+    "expired": (dict(begins=-30, ends=-1), "expired"),
+    "not yet valid": (dict(begins=2), "not yet|begins|clock|future"),
+    "of no use for TLS": (
+        {"extensions": {"extendedKeyUsage": "codeSigning"}}, "usage|EKU"),
+    "without a usage": (
+        {"extensions": {"extendedKeyUsage": None}}, "usage|EKU"),
+    "without a key usage for signing": (
+        {"extensions": {"keyUsage": "critical,keyEncipherment"}}, "usage"),
+    "with a common name only": (
+        dict(uris=[], common_name="spiffe://test/NAME"), "URI|SAN|identity"),
+    "with two identities": (
+        dict(uris=["spiffe://test/NAME", "spiffe://test/other"]),
+        "URI|SAN|one identity|two"),
+    "with a wildcard": (dict(uris=["spiffe://test/*"]),
+                        r"\*|wildcard|spiffe|identity"),
+    "with a web address": (dict(uris=["https://test/NAME"]),
+                           "spiffe|identity"),
+    "that is a CA's": (
+        {"extensions": {"basicConstraints": "critical,CA:TRUE",
+                        "keyUsage": "critical,keyCertSign,digitalSignature"}},
+        "CA"),
+    "with a weak RSA key": (dict(key="rsa1024"), "key|RSA|weak|bits"),
+    "with a weak curve": (dict(key="p192"), "key|curve|weak"),
+    "signed with SHA-1": (dict(digest="sha1"), "SHA|digest|signature|hash"),
+    "signed by itself": (dict(self_signed=True), "sign|trust|CA"),
+    "of another CA": (None, "sign|trust|CA"),
+    "that is revoked": ({}, "revoked"),
+}
+
+
+def bend(name, options):
+    """Options for Authority.issue with NAME filled in."""
+    options = dict(options)
+    for key in ("uris", "common_name"):
+        if key in options:
+            value = options[key]
+            options[key] = value.replace("NAME", name) \
+                if isinstance(value, str) else \
+                [uri.replace("NAME", name) for uri in value]
+    return options
+
+
+@pytest.mark.parametrize("who", ["consumer", "offerer"])
+@pytest.mark.parametrize("kind", BAD)
+def test_a_bad_certificate_is_refused_and_said_why(
+        box, authority, make_pair, kind, who):
+    options, words = BAD[kind]
+    server = verify.Server(box)
+    pair = make_pair(server.address, start=False, consume={"hold": "300ms"})
+    name = "web-1" if who == "consumer" else "db-1"
+    home = authority
+    if options is None:
+        home = Authority(box.folder, "other-ca")
+        options = {}
+    bad = home.issue(name, file=box.name("bad"), **bend(name, options))
+    bad.trust = authority.certificate
+    if who == "consumer":
+        pair.web = bad
+    else:
+        pair.db = bad
+        pair.db.identity = authority.identity(name)
+    near, far = pair.documents()
+    if kind == "that is revoked":
+        authority.revoke(bad)
+        (far if who == "consumer" else near)["identity"]["revocation"] = \
+            str(authority.write_crl())
+    far["offer"]["service"]["allow"] = [authority.identity("web-1")]
+    near["consume"]["service"]["peer"] = [authority.identity("db-1")]
+    offerer = Ambassador(box, "offerer", far).start(ready=False)
+    consumer = Ambassador(box, "consumer", near).start(ready=False)
+    strict, other = (offerer, consumer) if who == "consumer" else \
+        (consumer, offerer)
+    # Our own program may refuse to start with such a certificate: then the
+    # far side must still refuse it from somebody else's.
+    bad_one = consumer if who == "consumer" else offerer
+    wait_until(lambda: not bad_one.process.is_running() or
+               re.search(words, strict.log, re.I), 15, f"a word about {kind}")
+    if not bad_one.process.is_running():
+        assert bad_one.process.wait() == 1
+        assert re.search(words, bad_one.log, re.I), bad_one.log
+        assert len(bad_one.log.strip().splitlines()) <= 3, bad_one.log
+        if who == "consumer":
+            handshake_is_refused(pair.tunnel, bad)
+            wait_until(lambda: re.search(words, strict.log, re.I), 10,
+                       f"the offerer says {kind}: {strict.log}")
+        return
+    totals = verify.transfer(box, pair.address, "--up", 100, "--down", 100,
+                             "--timeout", 10)
+    assert totals["reset"] == 1, totals
+    assert not server.seen(), "something reached the service"
+    assert "tunnel_failed" in other.log or "refused" in other.log, other.log
+    assert strict.process.is_running()
+
+
+def handshake_is_refused(address, leaf, *words):
+    """Dial a tunnel listener with OpenSSL: it must not get through."""
+    done = run(["openssl", "s_client", "-connect", address, "-tls1_3",
+                "-alpn", "entente/1", "-cert", leaf.certificate, "-key",
+                leaf.private_key, "-ign_eof", "-quiet",
+                "-cipher", "DEFAULT@SECLEVEL=0", *words],
+               check=False, timeout=15)
+    assert "alert" in done.stderr or done.returncode != 0, done
+    return done
+
+
+@pytest.fixture
+def offerer(box, authority):
+    """A tunnel listener that offers something."""
+    db = authority.issue("db-1", file=box.name("db"))
+    made = Ambassador(box, "offerer", {
+        "identity": db.section(), "tunnels": {"listen": any_port()},
+        "offer": {"service": {"to": ["static:127.0.0.1:9"],
+                              "allow": [authority.identity("web-*")]}}})
+    made.start()
+    made.tunnel = made.document["tunnels"]["listen"]
+    return made
+
+
+STRANGERS = {
+    "no certificate": (["-alpn", "entente/1", "-tls1_3"], False),
+    "TLS 1.2": (["-alpn", "entente/1", "-tls1_2"], True),
+    "no protocol name": (["-tls1_3"], True),
+    "another protocol name": (["-tls1_3", "-alpn", "h2"], True),
+}
+
+
+@pytest.mark.parametrize("kind", STRANGERS)
+def test_a_stranger_gets_an_alert_and_nothing_else(
+        box, authority, offerer, kind):
+    words, has_certificate = STRANGERS[kind]
+    if has_certificate:
+        leaf = authority.issue("web-1", file=box.name("web"))
+        words = [*words, "-cert", leaf.certificate, "-key", leaf.private_key]
+    done = run(["openssl", "s_client", "-connect", offerer.tunnel, "-ign_eof",
+                *words], check=False, timeout=15)
+    assert re.search("alert|unexpected eof|handshake failure", done.stderr), \
+        done.stderr
+    assert not done.stdout.strip().endswith("entente")
+    wait_until(lambda: re.search("tunnel_(failed|refused)|handshake",
+                                 offerer.log), 10, "a word in the log")
+    assert offerer.process.is_running()
+
+
+def test_openssl_with_a_good_certificate_is_let_in(box, authority, offerer):
+    # Else the tests above prove nothing.
+    leaf = authority.issue("web-1", file=box.name("web"))
+    client = box.start("s_client", [
+        "openssl", "s_client", "-connect", offerer.tunnel, "-tls1_3", "-alpn",
+        "entente/1", "-cert", leaf.certificate, "-key", leaf.private_key,
+        "-CAfile", authority.certificate, "-ign_eof"])
+    client.says("Verification: OK")
+    client.says("ALPN protocol: entente/1")
+    wait_until(lambda: leaf.identity in offerer.log, 10, "its name is logged")
+
+
+def test_plain_text_is_not_an_error_of_ours(box, offerer):
+    from harness import ports
+    for garbage in (b"GET / HTTP/1.1\r\n\r\n", b"\0" * 4096, b"PING\r\n",
+                    b"\x16\x03\x01\xff\xff" + b"x" * 300, b""):
+        with ports.connect(offerer.tunnel) as sock:
+            sock.sendall(garbage)
+            sock.shutdown(1)
+            sock.settimeout(15)
+            try:
+                while sock.recv(4096):
+                    pass
+            except ConnectionResetError:
+                pass
+    assert offerer.process.is_running()
+    assert offerer.command("healthcheck").returncode == 0
+
+
+def test_the_key_of_another_certificate_is_noticed_at_the_start(
+        box, authority):
+    one = authority.issue("web-1", file=box.name("web"))
+    two = authority.issue("web-2", file=box.name("web"))
+    listen = any_port()
+    done = entente("consume", "redis", "--listen", listen, "--from",
+                   "static:127.0.0.1:9", "--peer", authority.identity("db"),
+                   "--certificate", one.certificate, "--private-key",
+                   two.private_key, "--trust", one.trust)
+    assert done.returncode == 1
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert "key" in done.stderr
+
+
+def test_a_key_that_others_can_read_warns_and_runs(box, authority):
+    leaf = authority.issue("web-1", file=box.name("web"))
+    leaf.private_key.chmod(0o644)
+    made = Ambassador(box, "consumer", {
+        "identity": leaf.section(), "consume": {"redis": {
+            "listen": any_port(), "from": ["static:127.0.0.1:9"],
+            "peer": [authority.identity("db-1")]}}}).start(ready=False)
+    made.process.says("chmod")
+    assert made.process.is_running()
+
+
