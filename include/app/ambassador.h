@@ -20,5 +20,9 @@ int ambassador_run(struct config *config,
                                          struct config_error *error),
                    void *context);
 
+/* Could it run?  Reads the certificates, opens nothing. */
+MUST_CHECK enum status ambassador_check(struct config *config,
+                                        struct config_error *error);
+
 #define AMBASSADOR_VERSION "0.1.0"
 #endif

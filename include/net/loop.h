@@ -171,9 +171,12 @@ void loop_defer(struct loop *loop, struct loop_deferred *deferred,
 /* libevent's version, as it runs: "2.1.13-stable". */
 const char *loop_library_version(void);
 
+/* The same as a number. */
+uint32_t loop_library_number(void);
+
 /*
- * Whether a libevent of this number (event_get_version_number()) has the
- * fixes we rely on, and the structures we were compiled with.
+ * Whether a libevent of this number has the fixes we rely on, and the
+ * structures we were compiled with.
  */
 MUST_CHECK bool loop_library_is_supported(uint32_t version);
 

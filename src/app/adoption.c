@@ -5,6 +5,7 @@
  */
 #include "ambassador_internal.h"
 #include "base/log.h"
+#include "crypto/library.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -363,6 +364,19 @@ static void clear_plan(struct plan *plan)
     for (size_t i = 0; plan->services && i < plan->count; i++)
         service_options_clear(&plan->services[i]);
     free(plan->services);
+}
+
+enum status ambassador_check(struct config *config, struct config_error *error)
+{
+    struct plan plan = { .config = config };
+    struct crypto_error library = { .text = "" };
+    enum status status = library_start(&library);
+
+    if (status != STATUS_OK)
+        return refuse(error, library.text);
+    status = load_identity(&plan, error);
+    clear_plan(&plan);
+    return status;
 }
 
 enum status ambassador_adopt(struct ambassador *ambassador,

@@ -205,6 +205,9 @@ static enum status start(struct ambassador *ambassador, struct config *config,
     log_set_format(config->log_format);
     if (library_start(&library) != STATUS_OK)
         return fail(error, library.text);
+    if (!loop_library_is_supported(loop_library_number()))
+        return fail(error, "this libevent is too old to be safe; 2.1.13 or "
+                           "newer is needed");
     raise_descriptor_limit();
     if (build(ambassador, config) != STATUS_OK)
         return fail(error, "out of memory or threads");

@@ -1,34 +1,80 @@
 /* SPDX-License-Identifier: MIT */
-/* entente: the commands, each a function. */
+/* entente: a command line is a command, and a command is a function. */
 #include "app/ambassador.h"
+#include "app/configured.h"
+#if __has_include("app/control.h")
+#include "app/control.h"
+#else
+#define control_main configured_check_main
+#endif
+#include "app/pki.h"
+#include "crypto/library.h"
+#include "net/loop.h"
 #include <stdio.h>
 #include <string.h>
 
-static enum status reread(void *context, struct config **config,
-                          struct config_error *error)
+struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *help;
+};
+
+static const struct command commands[] = {
+    { "run", configured_run_main, "an ambassador, from a file" },
+    { "check", configured_check_main, "is the file right?" },
+    { "consume", configured_consume_main,
+      "an ambassador beside an application" },
+    { "offer", configured_offer_main, "an ambassador beside a service" },
+    { "pki", pki_main, "certificates: init, issue, pair, renew, revoke, show" },
+    { "status", control_main, "services, endpoints, tunnels, certificates" },
+    { "wait", control_main, "until a connection would succeed" },
+    { "healthcheck", control_main, "is it ready? for HEALTHCHECK and probes" },
+    { "drain", control_main, "finish what is open, take nothing new, end" },
+    { "reload", control_main, "read the file again" },
+    { "quit", control_main, "end now" },
+};
+
+static void print_usage(FILE *to)
 {
-    return config_load(context, config, error);
+    fputs("entente: ambassadors for services, paired over mutual TLS\n\n"
+          "usage: entente COMMAND [ARGUMENTS]\n\n",
+          to);
+    for (size_t i = 0; i < ARRAY_LENGTH(commands); i++)
+        fprintf(to, "  %-12s %s\n", commands[i].name, commands[i].help);
+    fputs("\nentente COMMAND --help says more; entente --version what it is "
+          "made of.\n",
+          to);
 }
 
-static int run_main(int argc, char **argv)
+static void print_version(void)
 {
-    static char standard[] = "entente.yaml";
-    char *path = argc > 2 && strcmp(argv[1], "--config") == 0 ? argv[2]
-                                                              : standard;
-    struct config_error error;
-    struct config *config;
+    const struct library_version *library;
 
-    if (config_load(path, &config, &error) != STATUS_OK) {
-        fprintf(stderr, "entente: %s\n", error.text);
-        return 1;
-    }
-    return ambassador_run(config, reread, path);
+    puts("entente " AMBASSADOR_VERSION);
+    for (size_t i = 0; (library = library_version(i)); i++)
+        printf("%s %s\n", library->name, library->version);
+    printf("libevent %s\n", loop_library_version());
 }
 
 int main(int argc, char **argv)
 {
-    if (argc > 1 && strcmp(argv[1], "run") == 0)
-        return run_main(argc - 1, argv + 1);
-    fprintf(stderr, "usage: entente run [--config FILE]\n");
+    if (argc < 2) {
+        print_usage(stderr);
+        return 2;
+    }
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0) {
+        print_version();
+        return 0;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
+        print_usage(stdout);
+        return 0;
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(commands); i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    fprintf(stderr, "entente: no command \"%s\"; entente --help lists them\n",
+            argv[1]);
     return 2;
 }

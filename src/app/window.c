@@ -2,6 +2,7 @@
 /* What an operator may ask of a running ambassador, as HTTP routes. */
 #include "admin/status.h"
 #include "ambassador_internal.h"
+#include "app/admin_address.h"
 #include "base/clock.h"
 #include <stdlib.h>
 #include <string.h>
@@ -307,10 +308,15 @@ enum status window_open(struct ambassador *ambassador, struct net_error *error)
     struct admin_options options = { .loop = ambassador->loop,
                                      .routes = routes,
                                      .context = ambassador };
+    struct config_error place = { .text = "" };
 
     if (!address_parse(&options.address, ambassador->config->admin)) {
         text_format(error->text, sizeof(error->text),
                     "admin: %s is not an address", ambassador->config->admin);
+        return STATUS_CONFIG;
+    }
+    if (admin_address_prepare(ambassador->config->admin, &place) != STATUS_OK) {
+        text_format(error->text, sizeof(error->text), "%s", place.text);
         return STATUS_CONFIG;
     }
     return admin_server_open(&options, &ambassador->admin, error);

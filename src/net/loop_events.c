@@ -185,6 +185,11 @@ void loop_signal_stop(struct loop_signal *signal)
 
 /* ---- the library underneath ---- */
 
+uint32_t loop_library_number(void)
+{
+    return event_get_version_number();
+}
+
 const char *loop_library_version(void)
 {
     return event_get_version();
