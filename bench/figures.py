@@ -193,13 +193,17 @@ def client(lab, command):
 class Client(Workload):
     """A real client in front of a pair, its server behind."""
 
-    servers = {}  # started once a run, by the class that needs it
-
     def server(self, lab):
-        key = (id(lab), type(self))
-        if key not in Client.servers:
-            Client.servers[key] = self.start_server(lab)
-        return Client.servers[key]
+        """Started when first needed, then kept for the run."""
+        kind = type(self)
+        if kind not in lab.servers:
+            try:
+                lab.servers[kind] = self.start_server(lab)
+            except Unavailable as error:
+                lab.servers[kind] = error
+        if isinstance(lab.servers[kind], Unavailable):
+            raise lab.servers[kind]
+        return lab.servers[kind]
 
     def run(self, lab, pair, running):
         with pair.start(self.server(lab)) as through:
@@ -249,15 +253,15 @@ class Postgres(Client):
         user = "nobody" if os.geteuid() == 0 else None  # it refuses root
         data = lab.directory("postgres") / "data"
         data.mkdir(mode=0o700)
-        if user:
-            shutil.chown(data, user)
         target = Target(lab.port(), bytes.fromhex("0000000804d2162f"))
         try:
+            if user:
+                shutil.chown(data, user)
             subprocess.run([programs[-1] / "initdb", "--no-sync", "-A", "trust",
                             "-U", "bench", "-D", data], check=True, user=user,
                            capture_output=True, cwd=data)
-        except (subprocess.CalledProcessError, PermissionError) as error:
-            raise Unavailable(f"initdb: {error}") from None
+        except (subprocess.CalledProcessError, OSError) as error:
+            raise Unavailable(f"PostgreSQL does not start: {error}") from None
         Process(lab, [programs[-1] / "postgres", "-D", data, "-p",
                       str(target.port), "-k", data, "-c", "fsync=off", "-c",
                       "listen_addresses=127.0.0.1", "-c",

@@ -179,6 +179,7 @@ class Lab:
         half = half[:len(half) // 2], half[len(half) // 2:]
         self.load_cpus, self.pair_cpus = half if options.pin else (None, None)
         self.server = self.target = self.certificates = None
+        self.servers = {}  # of real clients, by workload class
 
     def port(self):
         """A port below those that outgoing connections use."""
