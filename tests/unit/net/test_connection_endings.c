@@ -301,6 +301,35 @@ static void a_reset_a_write_was_told_of_does_not_become_an_end(void **state)
     }
 }
 
+/* Here the kernel would send SIGPIPE, which would end the test. */
+static void writing_to_who_is_gone_is_a_reset_and_no_signal(void **state)
+{
+    char a[] = "a", b[] = "b";
+    struct iovec parts[2] = { { a, 1 }, { b, 1 } };
+
+    (void)state;
+    EACH_KIND(kind)
+    for (int count = 1; count <= 2; count++) {
+        struct end end;
+        size_t bytes;
+        int pair[2];
+
+        sockets_pair(kind, pair);
+        end_open(&end, pair[0]);
+        end_settle(&end);
+        if (kind == SOCKETS_UNIX)
+            close(pair[1]);
+        else
+            finish_and_reset(pair[1]);
+        usleep(1000);
+        assert_int_equal(connection_write(&end.connection, parts, count,
+                                          &bytes),
+                         STATUS_RESET);
+        assert_int_equal(bytes, 0);
+        end_clear(&end);
+    }
+}
+
 static void a_finish_on_a_reset_connection_is_a_reset(void **state)
 {
     struct end end;
@@ -387,6 +416,26 @@ static void closing_with_bytes_queued_is_a_reset_all_the_same(void **state)
     connection_close_in_order(&end.connection);
     assert_int_equal(sockets_drain(pair[1], &error), 0);
     assert_int_equal(error, ECONNRESET);
+    end_clear(&end);
+    close(pair[1]);
+}
+
+static void a_closed_connection_is_not_looked_at_again(void **state)
+{
+    struct end end;
+    unsigned tasks;
+    int pair[2];
+
+    (void)state;
+    sockets_pair(SOCKETS_V4, pair);
+    end_open(&end, pair[0]);
+    sockets_send(pair[1], "x", 1);
+    end_turn_until_read(&end, 1);
+    connection_reset(&end.connection);
+    tasks = end.tasks;
+    end_settle(&end);
+    assert_int_equal(end.tasks, tasks);
+    assert_false(end.connection.readable);
     end_clear(&end);
     close(pair[1]);
 }
@@ -552,10 +601,12 @@ RUN_TESTS(TEST(a_fin_behind_bytes_is_read_behind_them),
           TEST(a_reset_behind_a_fin_spoils_only_writing),
           TEST(a_reset_after_the_end_was_read_is_told),
           TEST(a_reset_a_write_was_told_of_does_not_become_an_end),
+          TEST(writing_to_who_is_gone_is_a_reset_and_no_signal),
           TEST(a_finish_on_a_reset_connection_is_a_reset),
           TEST(our_fin_goes_behind_the_queue_and_leaves_reading_open),
           TEST(a_reset_of_ours_is_a_reset_there),
           TEST(closing_with_bytes_queued_is_a_reset_all_the_same),
+          TEST(a_closed_connection_is_not_looked_at_again),
           TEST(ends_leave_no_descriptor_behind),
           TEST(a_process_that_dies_resets_its_connections),
           TEST(a_process_that_dies_after_its_fin_does_not_truncate),

@@ -289,10 +289,10 @@ static int run_in_new_network(int (*body)(void))
 static int dial_without_route(void)
 {
     struct loop *loop = loop_new();
+    enum status status = dial_text(loop, "192.0.2.1:80").status;
 
-    return loop && dial_text(loop, "192.0.2.1:80").status == STATUS_UNREACHABLE
-               ? 0
-               : 1;
+    loop_free(loop);
+    return status == STATUS_UNREACHABLE ? 0 : 1;
 }
 
 static void where_no_way_leads_is_unreachable(void **state)
@@ -321,12 +321,16 @@ static bool bring_up_loopback(void)
 static int dial_own_port(void)
 {
     int fd = open("/proc/sys/net/ipv4/ip_local_port_range", O_WRONLY);
-    struct loop *loop = loop_new();
+    struct loop *loop;
+    enum status status;
 
-    if (!loop || fd < 0 || write(fd, "40000 40000", 11) != 11 ||
-        !bring_up_loopback())
+    if (fd < 0 || write(fd, "40000 40000", 11) != 11 || !bring_up_loopback())
         return SKIPPED;
-    return dial_text(loop, "127.0.0.1:40000").status == STATUS_REFUSED ? 0 : 1;
+    close(fd);
+    loop = loop_new();
+    status = dial_text(loop, "127.0.0.1:40000").status;
+    loop_free(loop);
+    return status == STATUS_REFUSED ? 0 : 1;
 }
 
 static void to_reach_oneself_is_to_be_refused(void **state)

@@ -25,6 +25,7 @@
 static struct random fate;
 static unsigned rate; /* faults in 256 calls; 0: none */
 static unsigned faults;
+static bool cuts_next; /* the next length, by half */
 
 static bool fails(const int *errors, size_t count)
 {
@@ -42,6 +43,10 @@ static bool fails(const int *errors, size_t count)
 /* Less than |length|, sometimes. */
 static size_t cut(size_t length)
 {
+    if (cuts_next) {
+        cuts_next = false;
+        return length / 2;
+    }
     if (rate == 0 || length < 2 || random_below(&fate, 256) >= rate)
         return length;
     faults++;
@@ -415,6 +420,29 @@ static void faults_neither_truncate_nor_leak_nor_hang(void **state)
     assert_in_range(went_through, played / 4, played - 1);
 }
 
+/* Which the kernel, not being full, has no reason to tell of. */
+static void after_a_short_write_another_is_tried(void **state)
+{
+    struct end end;
+    size_t bytes;
+    int pair[2];
+
+    (void)state;
+    rate = 0;
+    sockets_pair(SOCKETS_V4, pair);
+    end_open(&end, pair[0]);
+    end_settle(&end);
+    cuts_next = true;
+    assert_int_equal(end_write(&end, "abcd", &bytes), STATUS_OK);
+    assert_int_equal(bytes, 2);
+    assert_false(end.connection.writable);
+    end_turn_until(&end, &end.connection.writable);
+    assert_int_equal(end_write(&end, "cd", &bytes), STATUS_OK);
+    assert_int_equal(bytes, 2);
+    end_clear(&end);
+    close(pair[1]);
+}
+
 static void without_faults_everything_goes_through(void **state)
 {
     (void)state;
@@ -426,6 +454,7 @@ static void without_faults_everything_goes_through(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(after_a_short_write_another_is_tried),
         TEST(without_faults_everything_goes_through),
         TEST(faults_neither_truncate_nor_leak_nor_hang),
     };

@@ -198,7 +198,8 @@ static void a_listener_may_be_closed_by_whom_it_calls(void **state)
     for (size_t i = 0; i < ARRAY_LENGTH(crowd); i++)
         crowd[i] = visit(&host);
     turn_until_accepted(&host, 1);
-    loop_turn(host.loop, 10 * CLOCK_MS);
+    for (int i = 0; i < 3; i++) /* it is gone, and asks for nothing */
+        loop_turn(host.loop, 100 * CLOCK_MS);
     assert_int_equal(host.count, 1);
     assert_int_equal(sockets_drain(crowd[2], &error), 0);
     assert_int_equal(error, ECONNRESET); /* who was not accepted */
@@ -354,16 +355,19 @@ static size_t count_reset(const int *crowd, size_t count)
     return resets;
 }
 
-/* Close descriptors until |free| numbers below the limit are free. */
-static void set_limit(size_t free_descriptors)
+/* So that |count| more descriptors can be had. */
+static void leave_descriptors(size_t count)
 {
     struct rlimit limit;
-    int highest = dup(0);
+    int lowest;
 
-    assert_true(highest >= 0);
-    close(highest); /* the lowest that is free */
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
-    limit.rlim_cur = (rlim_t)highest + free_descriptors;
+    limit.rlim_cur = limit.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    lowest = dup(0); /* of those that are free */
+    assert_true(lowest >= 0);
+    close(lowest);
+    limit.rlim_cur = (rlim_t)lowest + count;
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
@@ -383,7 +387,7 @@ static void without_descriptors_it_resets_one_pauses_and_recovers(void **state)
     host_start(&host, "127.0.0.1:0");
     for (int i = 0; i < CROWD; i++)
         crowd[i] = visit(&host);
-    set_limit(ROOM);
+    leave_descriptors(ROOM);
     start = clock_now_us();
     cpu = cpu_us();
     for (; clock_now_us() - start < 1500 * CLOCK_MS; turns++)
@@ -412,6 +416,41 @@ static void without_descriptors_it_resets_one_pauses_and_recovers(void **state)
     host_clear(&host);
 }
 
+static void a_reserve_it_could_not_have_is_had_later(void **state)
+{
+    uint64_t start = clock_now_us();
+    struct listener_options options = { .accepted = on_accepted };
+    struct host host = { .loop = loop_new() };
+    struct net_error error;
+    struct rlimit limit;
+    int newcomer;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_non_null(host.loop);
+    options.context = &host;
+    assert_true(address_parse(&options.address, "127.0.0.1:0"));
+    newcomer = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    leave_descriptors(1); /* for the socket, but not for the reserve */
+    assert_int_equal(listener_open(host.loop, &options, &host.listener, &error),
+                     STATUS_OK);
+    options.address = *listener_address(host.listener);
+    assert_int_equal(connect(newcomer, &options.address.any,
+                             options.address.length),
+                     0);
+    loop_turn(host.loop, 100 * CLOCK_MS);
+    assert_int_equal(host.count + count_reset(&newcomer, 1), 0);
+    leave_descriptors(1); /* for the reserve, but not for the newcomer */
+    while (count_reset(&newcomer, 1) == 0 &&
+           clock_now_us() - start < 5 * CLOCK_SECOND)
+        loop_turn(host.loop, 100 * CLOCK_MS);
+    assert_int_equal(count_reset(&newcomer, 1), 1);
+    assert_int_equal(host.count, 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    close(newcomer);
+    host_clear(&host);
+}
+
 RUN_TESTS(TEST(newcomers_are_accepted_ready_for_use),
           TEST(a_turn_accepts_a_bounded_number),
           TEST(a_paused_listener_leaves_newcomers_waiting),
@@ -421,4 +460,5 @@ RUN_TESTS(TEST(newcomers_are_accepted_ready_for_use),
           TEST(ipv6_leaves_ipv4_to_others),
           TEST(an_address_of_another_host_is_refused),
           TEST(a_privileged_port_is_refused_to_others),
-          TEST(without_descriptors_it_resets_one_pauses_and_recovers))
+          TEST(without_descriptors_it_resets_one_pauses_and_recovers),
+          TEST(a_reserve_it_could_not_have_is_had_later))

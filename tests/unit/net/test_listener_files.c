@@ -10,8 +10,32 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+/* ---- two calls of the layer, with a closer look ---- */
+
+static mode_t mode_when_bound; /* of the file, before anything else */
+
+int bind(int fd, const struct sockaddr *name, socklen_t length)
+{
+    const struct sockaddr_un *path = (const void *)name;
+    int result = (int)syscall(SYS_bind, fd, name, length);
+    struct stat file;
+
+    if (result == 0 && name->sa_family == AF_UNIX &&
+        lstat(path->sun_path, &file) == 0)
+        mode_when_bound = file.st_mode & 07777;
+    return result;
+}
+
+/* Others have time to find the same socket stale. */
+int unlink(const char *path)
+{
+    usleep(1000);
+    return (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0);
+}
 
 /* A directory of the test's own, and the path of a socket in it. */
 struct place {
@@ -162,6 +186,7 @@ static void its_mode_is_0600_or_what_was_asked_for(void **state)
         umask(umasks[i]);
         open_it(place, 0);
         assert_int_equal(mode_of(place), 0600);
+        assert_int_equal(mode_when_bound & ~0600u, 0); /* at no time */
         close_it(place);
         open_it(place, 0666);
         assert_int_equal(mode_of(place), 0666);
@@ -287,6 +312,8 @@ static _Noreturn void compete(struct place *place, int start, int tell,
         abort();
     if (write(tell, &byte, 1) != 1 || read(stop, &byte, 1) != 0)
         abort();
+    listener_close(place->listener);
+    loop_free(place->loop);
     _exit(0);
 }
 
