@@ -48,6 +48,10 @@ zhandle_t *zookeeper_session_handle(struct zookeeper_session *session);
 /* Requests were made: send them.  Needed except in callbacks of the library. */
 void zookeeper_session_send(struct zookeeper_session *session);
 
+/* The IP address from which we are connected; false if we are not. */
+MUST_CHECK bool zookeeper_session_own_ip(struct zookeeper_session *session,
+                                         char *ip, size_t size);
+
 /* In words, for logs. */
 const char *zookeeper_session_error(int code);
 #endif

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "discovery/level_watch.h"
 #include "discovery/target.h"
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -33,6 +34,7 @@ struct zookeeper_session {
     bool in_connection;     /* a socket is open, or being connected */
     bool is_over;           /* the handle is of no use any more */
     uint64_t not_before_us; /* no connection is tried before */
+    int fd;                 /* the library's, while connected */
     struct level_watch watch;
     struct loop_timer timer;
     struct loop_task turn;
@@ -58,6 +60,19 @@ const char *zookeeper_session_error(int code)
 zhandle_t *zookeeper_session_handle(struct zookeeper_session *session)
 {
     return session->is_connected ? session->handle : NULL;
+}
+
+bool zookeeper_session_own_ip(struct zookeeper_session *session, char *ip,
+                              size_t size)
+{
+    struct address address;
+    const void *bytes = &address.v4.sin_addr;
+
+    if (!session->is_connected || !address_of_socket(&address, session->fd))
+        return false;
+    if (address.family == AF_INET6)
+        bytes = &address.v6.sin6_addr;
+    return inet_ntop(address.family, bytes, ip, (socklen_t)size) != NULL;
 }
 
 static struct loop *loop_of(const struct zookeeper_session *session)
@@ -191,6 +206,7 @@ static void wait_on(struct zookeeper_session *session)
         return;
     }
     session->in_connection = true;
+    session->fd = fd;
     if (interest & ZOOKEEPER_READ)
         wanted |= LOOP_READABLE;
     if (interest & ZOOKEEPER_WRITE)

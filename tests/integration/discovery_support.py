@@ -336,3 +336,19 @@ class DnsServer:
 
     def __exit__(self, *_):
         self.close()
+
+
+class Announce(Lines):
+    """A service under announcement."""
+
+    def __init__(self, text, name, port, *options, **more):
+        super().__init__(program("announce_service"), *options, text, name,
+                         str(port), **more)
+
+    def wait_announced(self, timeout=5):
+        return self.wait(lambda line: line["announced"], timeout)
+
+    def wait_failed(self, *words, timeout=5):
+        return self.wait(lambda line: not line["announced"] and
+                         all(word in line["failure"] for word in words),
+                         timeout)

@@ -272,6 +272,15 @@ def test_a_dead_server_is_not_bothered_more_than_once_a_second(tmp_path):
         dead.shutdown(socket.SHUT_RDWR)
 
 
+def test_servers_are_reached_over_ipv6():
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as server:
+        server.settimeout(5)
+        with Watch(f"zookeeper:[::1]:{server.getsockname()[1]}{PATH}"):
+            connection, _ = server.accept()
+            assert len(connection.recv(100)) >= 44  # a session is asked for
+            connection.close()
+
+
 def greeting(random):
     """The answer to a client that connects, and then nothing that makes
     sense: lengths that are true, lengths that are not."""
