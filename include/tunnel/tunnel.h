@@ -27,7 +27,7 @@ struct tunnel_options {
     struct address address; /* of the peer */
     /* For whoever dialled it, before the host is told; may be NULL. */
     void (*changed)(void *context, struct tunnel *tunnel);
-    void (*ended)(void *context, struct tunnel *tunnel);
+    void (*ended)(void *context, struct tunnel *tunnel, const char *reason);
     void *context;
 };
 

@@ -42,22 +42,41 @@ bool consume_is_usable(void *context, const struct place *place)
            service_matches(&service->options.peers, tunnel_peer(tunnel));
 }
 
+/* Why there is no tunnel, as the last who was dialled has it. */
+static const char *why_no_tunnel(const struct service *service)
+{
+    LIST_EACH(&service->pool.places, node)
+    {
+        const struct place *place = LIST_ITEM(node, struct place, node);
+        struct peer_report report = { .failure = "" };
+
+        if (place->peer)
+            peer_report(place->peer, &report);
+        if (*report.failure)
+            return report.failure;
+    }
+    return list_is_empty(&service->pool.places)
+               ? "nobody to dial is known, and nobody has dialled us"
+               : "no tunnel to a peer that may offer it";
+}
+
 static void log_failure(const struct outward *outward)
 {
+    const struct passage *passage = &outward->passage;
     char from[ADDRESS_TEXT];
 
     LOG_LIMITED(20, LOG_WARNING, "connection_failed",
-                log_text("service", outward->passage.service->options.name),
+                log_text("service", passage->service->options.name),
                 log_text("from", address_format(&outward->from, from)),
-                log_text("reason", outward->passage.failure));
+                log_text("reason", *passage->failure
+                                       ? passage->failure
+                                       : why_no_tunnel(passage->service)));
 }
 
 static void give_up(struct passage *passage)
 {
     struct outward *outward = of_passage(passage);
 
-    if (!*passage->failure)
-        passage->failure = "no tunnel to a peer that may offer it";
     passage->service->failed++;
     log_failure(outward);
     relay_abort(&outward->relay, RELAY_REFUSED);

@@ -99,10 +99,13 @@ static void tunnel_was_changed(void *context, struct tunnel *tunnel)
     }
 }
 
-static void tunnel_has_ended(void *context, struct tunnel *tunnel)
+static void tunnel_has_ended(void *context, struct tunnel *tunnel,
+                             const char *reason)
 {
     struct peer *peer = context;
 
+    if (!session_peer(tunnel_session(tunnel)))
+        note_failure(peer, reason); /* it never was up */
     for (int i = 0; i < MAX_TUNNELS; i++)
         if (peer->tunnels[i] == tunnel)
             peer->tunnels[i] = NULL;

@@ -41,7 +41,7 @@ struct tunnel {
     uint64_t sent_bytes;
     uint64_t received_bytes;
     void (*changed)(void *context, struct tunnel *tunnel);
-    void (*ended)(void *context, struct tunnel *tunnel);
+    void (*ended)(void *context, struct tunnel *tunnel, const char *reason);
     void *context;
     struct recheck *recheck; /* under way; its context is this */
 
@@ -81,14 +81,20 @@ static void lose_streams(struct tunnel *tunnel)
         relay_stream_lost(stream->owner);
 }
 
-/* Everything ends here, once. */
-static void end(struct tunnel *tunnel, const char *reason, const char *detail)
+static void log_end(const struct tunnel *tunnel, const char *reason,
+                    const char *detail)
 {
     struct session_stats stats;
 
-    if (tunnel->closing)
+    /* One that never was up is a failed attempt, which whoever dialled it
+     * reports; who dials us and says nothing may do so often. */
+    if (!session_peer(tunnel->session)) {
+        if (!tunnel->is_dialler)
+            LOG_LIMITED(5, LOG_WARNING, "tunnel_failed",
+                        log_text("from", tunnel_peer(tunnel)->text),
+                        log_text("reason", detail));
         return;
-    tunnel->closing = true;
+    }
     session_stats(tunnel->session, &stats);
     LOG(LOG_INFO, "tunnel_closed",
         log_number("tunnel", (int64_t)tunnel->number),
@@ -96,6 +102,15 @@ static void end(struct tunnel *tunnel, const char *reason, const char *detail)
         log_text("detail", detail), log_number("streams", stats.streams),
         log_number("sent_bytes", (int64_t)tunnel->sent_bytes),
         log_number("received_bytes", (int64_t)tunnel->received_bytes));
+}
+
+/* Everything ends here, once. */
+static void end(struct tunnel *tunnel, const char *reason, const char *detail)
+{
+    if (tunnel->closing)
+        return;
+    tunnel->closing = true;
+    log_end(tunnel, reason, detail);
     if (tunnel->recheck)
         tunnel->recheck->context = NULL;
     connection_close_in_order(&tunnel->connection);
@@ -106,7 +121,7 @@ static void end(struct tunnel *tunnel, const char *reason, const char *detail)
     list_remove(&tunnel->node);
     loop_defer(tunnel->host->loop, &tunnel->deferred, release);
     if (tunnel->ended)
-        tunnel->ended(tunnel->context, tunnel);
+        tunnel->ended(tunnel->context, tunnel, *detail ? detail : reason);
     tunnel->host->events->tunnel_ended(tunnel->host->context, tunnel);
 }
 
