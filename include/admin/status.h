@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /*
  * The document behind `entente status --json` (DESIGN.md section 9 says what
@@ -47,12 +48,17 @@ struct status_document {
     uint64_t now_us;
 };
 
-/* JSON, malloc()ed; NULL without memory. */
+/*
+ * JSON, malloc()ed; NULL without memory.  An endpoint of several workers is
+ * one: up if any of them says so, otherwise as bad as the worst one says, its
+ * counts added up.  Services of our own making ("*") are left out.
+ */
 MUST_CHECK char *status_to_json(const struct status_document *document);
 
 /*
- * A table for people, from that JSON (which came from another process), to
- * standard output.  STATUS_PROTOCOL if it is not what it should be.
+ * For people, from that JSON (which came from another process): first what is
+ * wrong, then tables.  Nothing in it can steer a terminal.  STATUS_PROTOCOL,
+ * and nothing written, if it is not what it should be.
  */
-MUST_CHECK enum status status_print(const char *json);
+MUST_CHECK enum status status_print(const char *json, FILE *to);
 #endif
