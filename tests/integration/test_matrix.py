@@ -110,9 +110,9 @@ def test_endings_of_either_side(box, stage, who, ending, moment, long):
             seen = verify.parse(log.log)
             return [seen[key] for key in keys if key in seen]
         # A reset may overtake the open: then the service knows of nothing.
-        least = count if ending in ("fin", "half", "close", "flushed") else 0
-        if ending == "kill" and moment != MOMENTS[0]:
-            least = count
+        always = ("fin", "close", "flushed") if moment == MOMENTS[0] else \
+            ("fin", "half", "close", "flushed", "kill")
+        least = count if ending in always else 0
         wait_until(lambda: len(arrived()) >= least, 20, f"{cell}: {least} ends")
         for seen in arrived():
             check(seen, ending, cell)

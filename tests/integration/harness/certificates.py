@@ -124,7 +124,8 @@ class Authority:
         leaf_file.write_text(text, encoding="ascii")
         request = self.folder / f"{file}.csr"
         run(["openssl", "req", "-new", "-key", private_key, "-subj",
-             f"/CN={common_name or name}", "-out", request])
+             "/CN=" + (common_name or name).replace("/", "\\/"), "-out",
+             request])
         sign = ["openssl", "ca", "-batch", "-notext", "-config",
                 self.configuration, "-in", request, "-out", certificate,
                 "-extfile", leaf_file, "-extensions", "leaf", "-md", digest,

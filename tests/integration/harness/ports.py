@@ -1,14 +1,27 @@
 # SPDX-License-Identifier: MIT
-"""Ports, chosen by the kernel."""
+"""Ports and addresses."""
+import itertools
+import os
 import socket
+
+# Below what the kernel gives to connections that go out: between choosing a
+# port and listening at it, one of thousands of those could take it.
+_FIRST, _COUNT = 12000, 20000
+_numbers = itertools.count(os.getpid() * 101)
 
 
 def free_port(host="127.0.0.1"):
-    """A port that is free now and that the kernel will not soon give again."""
+    """A port that is free now and that nobody will take unasked."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]
+    for _ in range(_COUNT):
+        port = _FIRST + next(_numbers) % _COUNT
+        with socket.socket(family) as probe:
+            try:
+                probe.bind((host, port))
+                return port
+            except OSError:
+                continue
+    raise AssertionError("no port is free")
 
 
 def connect(address, timeout=10):

@@ -10,7 +10,7 @@ import time
 SANITIZER_EXIT = 99
 COMPLAINTS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer",
               "runtime error:", "WARNING: ThreadSanitizer",
-              "assertion failed", "Invalid read", "Invalid write",
+              ": broken: ", "Invalid read", "Invalid write",
               "definitely lost")
 
 
