@@ -193,6 +193,32 @@ static void a_list_grows_and_anything_else_is_replaced(void **state)
     config_free(config);
 }
 
+static void bounds_are_within(void **state)
+{
+    static const struct {
+        const char *key;
+        const char *value;
+    } values[] = {
+        { "consume.r.hold", "3600s" },
+        { "consume.r.hold", "0" },
+        { "consume.r.connect_timeout", "10ms" },
+        { "consume.r.connect_timeout", "5m" },
+        { "workers", "256" },
+        { "workers", "1" },
+        { "workers", "auto" },
+        { "consume.r.max_waiting", "0" },
+        { "consume.r.max_waiting", "1000000" },
+        { "drain", "24h" },
+    };
+    struct config *config = config_new();
+
+    (void)state;
+    assert_non_null(config);
+    for (size_t i = 0; i < ARRAY_LENGTH(values); i++)
+        assert_set(config, values[i].key, values[i].value);
+    config_free(config);
+}
+
 static void a_refused_value_is_not_there(void **state)
 {
     struct config *config = config_new();
@@ -324,6 +350,28 @@ static void layers_are_checked_together(void **state)
     config_free(config);
 }
 
+static void the_last_who_said_it_is_named(void **state)
+{
+    struct config *config = config_new();
+    struct config_error error;
+
+    (void)state;
+    assert_non_null(config);
+    assert_int_equal(config_set(config, "admin", "127.0.0.1:1", "ENTENTE_ADMIN",
+                                &error),
+                     STATUS_OK);
+    assert_int_equal(config_set(config, "admin", "127.0.0.1:2", "--admin",
+                                &error),
+                     STATUS_OK);
+    assert_set(config, "consume.r.listen", "127.0.0.1:2");
+    assert_set(config, "consume.r.direct", "static:h:1");
+    assert_int_equal(config_check(config, &error), STATUS_CONFIG);
+    assert_string_equal(
+        error.text,
+        "--flag: 127.0.0.1:2 is listened on twice; the other is at --admin");
+    config_free(config);
+}
+
 static void keys_are_called_by_their_flags_on_demand(void **state)
 {
     struct config *config = config_new();
@@ -436,9 +484,11 @@ RUN_TESTS(TEST(a_file_fills_every_member),
           TEST(inbound_may_be_written_in_any_way), TEST(json_is_understood),
           TEST(ports_chosen_by_the_kernel_are_not_twice_the_same),
           TEST(a_list_grows_and_anything_else_is_replaced),
-          TEST(a_refused_value_is_not_there), TEST(only_utf_8_is_text),
+          TEST(bounds_are_within), TEST(a_refused_value_is_not_there),
+          TEST(only_utf_8_is_text),
           TEST(a_path_that_is_no_key_gets_the_nearest),
           TEST(what_is_unset_was_never_said), TEST(layers_are_checked_together),
+          TEST(the_last_who_said_it_is_named),
           TEST(keys_are_called_by_their_flags_on_demand),
           TEST(a_file_is_read_whole), TEST(a_node_that_has_a_name_keeps_it),
           TEST(plaintext_for_other_hosts_is_worth_a_warning))

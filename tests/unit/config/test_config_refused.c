@@ -202,8 +202,8 @@ static const struct refusal values[] = {
     { "consume: {r: {balance: random}}",
       "f:1:24: \"random\": expected round-robin, least-loaded, two-choices or "
       "hash" },
-    { "consume: {r: {hold: 2h}}",
-      "f:1:21: \"2h\": expected a time like 500ms or 10s, from 0 to 1h" },
+    { "consume: {r: {hold: 3601s}}",
+      "f:1:21: \"3601s\": expected a time like 500ms or 10s, from 0 to 1h" },
     { "consume: {r: {connect_timeout: 9ms}}",
       "f:1:32: \"9ms\": expected a time like 500ms or 10s, from 10ms to 5m" },
     { "consume: {r: {proxy_protocol: maybe}}",
@@ -308,6 +308,14 @@ static const struct refusal wholes[] = {
       "f:6:35: [::1]:3 is listened on twice; the other is at f:5:35" },
     { CONSUME("  r: {direct: static:h:1, listen: 0.0.0.0:7411}\n"),
       "f:5:35: 0.0.0.0:7411 is listened on twice; the other is at f:2:19" },
+    { CONSUME("  r: {direct: static:h:1, listen: [127.0.0.1:3, 127.0.0.1:3]}\n"
+              "  s: {direct: static:h:1, listen: [127.0.0.1:9, "
+              "127.0.0.1:9]}\n"),
+      "f:5:49: 127.0.0.1:3 is listened on twice; the other is at f:5:36" },
+    { CONSUME("  r: {direct: static:h:1, listen: [127.0.0.1:9, 127.0.0.1:9]}\n"
+              "  s: {direct: static:h:1, listen: [127.0.0.1:3, "
+              "127.0.0.1:3]}\n"),
+      "f:5:49: 127.0.0.1:9 is listened on twice; the other is at f:5:36" },
     { "admin: unix:/run/x\n" CONSUME(
           "  r: {direct: static:h:1, listen: unix:/run/x}\n"),
       "f:6:35: unix:/run/x is listened on twice; the other is at f:1:8" },
