@@ -20,6 +20,7 @@
  */
 struct loop;
 
+/* NULL without memory or descriptors (a loop has four). */
 MUST_CHECK struct loop *loop_new(void);
 
 /*

@@ -18,8 +18,15 @@
 
 static void on_library_message(int severity, const char *message)
 {
-    LOG_LIMITED(10, severity == EVENT_LOG_DEBUG ? LOG_DEBUG : LOG_WARNING,
-                "event_library_said", log_text("message", message));
+    static const enum log_level levels[] = {
+        [EVENT_LOG_DEBUG] = LOG_DEBUG,
+        [EVENT_LOG_MSG] = LOG_INFO,
+        [EVENT_LOG_WARN] = LOG_WARNING,
+        [EVENT_LOG_ERR] = LOG_ERROR,
+    };
+
+    LOG_LIMITED(10, levels[severity & 3], "event_library_said",
+                log_text("message", message));
 }
 
 static void set_up_library(void)
@@ -27,11 +34,30 @@ static void set_up_library(void)
     event_set_log_callback(on_library_message);
 }
 
+/* libevent ends the process if it cannot have the three it wants. */
+static bool has_descriptors(void)
+{
+    int fds[3];
+    bool has_them = true;
+
+    for (size_t i = 0; i < ARRAY_LENGTH(fds); i++) {
+        fds[i] = eventfd(0, EFD_CLOEXEC);
+        has_them = has_them && fds[i] >= 0;
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(fds); i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+    return has_them;
+}
+
 static struct event_base *new_base(void)
 {
-    struct event_config *config = event_config_new();
+    struct event_config *config;
     struct event_base *base = NULL;
 
+    if (!has_descriptors())
+        return NULL;
+    config = event_config_new();
     if (!config)
         return NULL;
     if (event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK |

@@ -9,6 +9,15 @@
 
 enum socket_kind { SOCKETS_V4, SOCKETS_V6, SOCKETS_UNIX, SOCKETS_KINDS };
 
+#define EACH_KIND(kind)                                           \
+    for (enum socket_kind kind = 0; kind < SOCKETS_KINDS; kind++) \
+        if (sockets_have(kind))
+
+/* TCP carries resets. */
+#define EACH_TCP(kind)                                           \
+    for (enum socket_kind kind = 0; kind < SOCKETS_UNIX; kind++) \
+        if (sockets_have(kind))
+
 /* Whether this machine has them: IPv6 may be off. */
 bool sockets_have(enum socket_kind kind);
 
@@ -32,6 +41,9 @@ void sockets_reset(int fd);
 
 /* How many descriptors this process has open. */
 size_t sockets_count(void);
+
+/* Set the limit so that |count| more descriptors can be had. */
+void sockets_leave(size_t count);
 
 /* A byte that depends on where it is, so that a shifted one shows. */
 uint8_t sockets_byte_at(uint64_t offset);

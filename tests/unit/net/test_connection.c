@@ -10,10 +10,6 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#define EACH_KIND(kind)                                           \
-    for (enum socket_kind kind = 0; kind < SOCKETS_KINDS; kind++) \
-        if (sockets_have(kind))
-
 /* ---- reading ---- */
 
 static void bytes_are_read_as_they_come(void **state)

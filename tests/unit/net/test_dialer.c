@@ -17,10 +17,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define EACH_KIND(kind)                                           \
-    for (enum socket_kind kind = 0; kind < SOCKETS_KINDS; kind++) \
-        if (sockets_have(kind))
-
 struct outcome {
     bool is_known;
     enum status status;

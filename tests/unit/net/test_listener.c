@@ -355,22 +355,6 @@ static size_t count_reset(const int *crowd, size_t count)
     return resets;
 }
 
-/* So that |count| more descriptors can be had. */
-static void leave_descriptors(size_t count)
-{
-    struct rlimit limit;
-    int lowest;
-
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
-    limit.rlim_cur = limit.rlim_max;
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
-    lowest = dup(0); /* of those that are free */
-    assert_true(lowest >= 0);
-    close(lowest);
-    limit.rlim_cur = (rlim_t)lowest + count;
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
-}
-
 static void without_descriptors_it_resets_one_pauses_and_recovers(void **state)
 {
     enum { CROWD = 40, ROOM = 10 };
@@ -387,7 +371,7 @@ static void without_descriptors_it_resets_one_pauses_and_recovers(void **state)
     host_start(&host, "127.0.0.1:0");
     for (int i = 0; i < CROWD; i++)
         crowd[i] = visit(&host);
-    leave_descriptors(ROOM);
+    sockets_leave(ROOM);
     start = clock_now_us();
     cpu = cpu_us();
     for (; clock_now_us() - start < 1500 * CLOCK_MS; turns++)
@@ -431,7 +415,7 @@ static void a_reserve_it_could_not_have_is_had_later(void **state)
     options.context = &host;
     assert_true(address_parse(&options.address, "127.0.0.1:0"));
     newcomer = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    leave_descriptors(1); /* for the socket, but not for the reserve */
+    sockets_leave(1); /* for the socket, but not for the reserve */
     assert_int_equal(listener_open(host.loop, &options, &host.listener, &error),
                      STATUS_OK);
     options.address = *listener_address(host.listener);
@@ -440,7 +424,7 @@ static void a_reserve_it_could_not_have_is_had_later(void **state)
                      0);
     loop_turn(host.loop, 100 * CLOCK_MS);
     assert_int_equal(host.count + count_reset(&newcomer, 1), 0);
-    leave_descriptors(1); /* for the reserve, but not for the newcomer */
+    sockets_leave(1); /* for the reserve, but not for the newcomer */
     while (count_reset(&newcomer, 1) == 0 &&
            clock_now_us() - start < 5 * CLOCK_SECOND)
         loop_turn(host.loop, 100 * CLOCK_MS);
