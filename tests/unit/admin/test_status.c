@@ -1,0 +1,749 @@
+/* SPDX-License-Identifier: MIT */
+#include "admin/status.h"
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "support/check_test.h"
+#include <jansson.h>
+#include <stdlib.h>
+
+enum { NOW_US = 1000 * 1000 * 1000 };
+
+/* ---- two workers that tell of the same ---- */
+
+struct fixture {
+    struct endpoints *endpoints; /* of the source: .1 and .2 */
+    struct source_report sources[2];
+    struct place_report places[2][3];
+    struct service_report services[2][2];
+    struct tunnel_summary tunnels[2];
+    struct board_report boards[2];
+    const struct board_report *board_list[2];
+    struct service_status statuses[3];
+    struct certificate_status certificates[2];
+    struct status_document document;
+    json_t *json;
+};
+
+static const char *const source_texts[] = { "static:10.0.0.1:1",
+                                            "dns:db.example.com:1" };
+static const char *const doors[] = { "127.0.0.1:6379", "unix:/run/r", NULL };
+static const char *const gates[] = { "0.0.0.0:7411", NULL };
+
+static struct address at(const char *text)
+{
+    struct address address;
+
+    assert_true(address_parse(&address, text));
+    return address;
+}
+
+static void set_place(struct place_report *place, const char *address,
+                      const char *state, const char *failure)
+{
+    *place = (struct place_report){ .address = at(address),
+                                    .state = state,
+                                    .active = 2,
+                                    .connections = 10,
+                                    .failures = 1,
+                                    .latency_us = 300 };
+    strcpy(place->name, "named");
+    strcpy(place->failure, failure);
+}
+
+static void set_services(struct fixture *fixture, uint32_t worker)
+{
+    struct service_report *service = fixture->services[worker];
+
+    service[0] = (struct service_report){ .name = "redis",
+                                          .role = SERVICE_CONSUME,
+                                          .is_usable = worker == 1,
+                                          .active = 3,
+                                          .waiting = 1,
+                                          .connections = 20,
+                                          .failed = 4,
+                                          .denied = 5,
+                                          .ended_in_order = 6,
+                                          .ended_by_reset = 7,
+                                          .lost = 8,
+                                          .up_bytes = 1000,
+                                          .down_bytes = 2000,
+                                          .places = fixture->places[worker],
+                                          .place_count = 3 };
+    service[1] = (struct service_report){ .name = "*",
+                                          .role = SERVICE_CONSUME,
+                                          .places = fixture->places[worker],
+                                          .place_count = 1 };
+    fixture->boards[worker] =
+        (struct board_report){ .worker = worker,
+                               .services = service,
+                               .service_count = 2,
+                               .tunnels = &fixture->tunnels[worker],
+                               .tunnel_count = 1,
+                               .memory_bytes = 10,
+                               .max_memory_bytes = 1000 };
+    fixture->board_list[worker] = &fixture->boards[worker];
+    fixture->tunnels[worker] =
+        (struct tunnel_summary){ .worker = worker,
+                                 .number = 7,
+                                 .peer = "spiffe://acme/db-1",
+                                 .node = "db-1",
+                                 .version = "0.1.0",
+                                 .address = at("10.0.0.1:7411"),
+                                 .aead = "AES-256-GCM",
+                                 .is_dialler = worker == 0,
+                                 .is_ready = true,
+                                 .age_us = 5 * CLOCK_SECOND,
+                                 .rtt_us = 310,
+                                 .streams = 3,
+                                 .sent_bytes = 11,
+                                 .received_bytes = 12,
+                                 .expires = clock_wall_seconds() + 86400 + 60 };
+}
+
+static void set_endpoints(struct fixture *fixture)
+{
+    struct endpoint endpoints[] = {
+        { .address = at("10.0.0.1:1"), .name = "one" },
+        { .address = at("10.0.0.2:1"), .name = "two" }
+    };
+
+    fixture->endpoints = endpoints_new(endpoints, 2);
+    assert_non_null(fixture->endpoints);
+    fixture->sources[0].endpoints = fixture->endpoints;
+    fixture->sources[0].answered_us = NOW_US - 3 * CLOCK_SECOND;
+    fixture->sources[1].is_stale = true;
+    strcpy(fixture->sources[1].failure, "SERVFAIL");
+}
+
+static int set_up(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof(*fixture));
+    int64_t wall = clock_wall_seconds();
+
+    if (!fixture)
+        return -1;
+    set_endpoints(fixture);
+    for (uint32_t i = 0; i < 2; i++) {
+        set_place(&fixture->places[i][0], "10.0.0.1:1", "up", "");
+        set_place(&fixture->places[i][1], "10.0.0.2:1", "up", "");
+        set_place(&fixture->places[i][2], "10.0.0.9:1", "up", "");
+        set_services(fixture, i);
+    }
+    fixture->statuses[0] =
+        (struct service_status){ .name = "redis",
+                                 .role = SERVICE_CONSUME,
+                                 .listen = doors,
+                                 .sources = fixture->sources,
+                                 .source_texts = source_texts,
+                                 .source_count = 2 };
+    fixture->statuses[1] =
+        (struct service_status){ .name = "*", .role = SERVICE_CONSUME };
+    fixture->statuses[2] =
+        (struct service_status){ .name = "redis", .role = SERVICE_OFFER };
+    fixture->certificates[0] =
+        (struct certificate_status){ "identity", "spiffe://acme/web-1",
+                                     wall + 89 * 86400 + 60 };
+    fixture->certificates[1] =
+        (struct certificate_status){ "trust", "", wall - 1 };
+    fixture->document =
+        (struct status_document){ .node = "web-1",
+                                  .version = "0.1.0",
+                                  .uptime_us = 90061 * CLOCK_SECOND,
+                                  .is_ready = true,
+                                  .tunnel_listen = gates,
+                                  .services = fixture->statuses,
+                                  .service_count = 3,
+                                  .boards = fixture->board_list,
+                                  .board_count = 2,
+                                  .certificates = fixture->certificates,
+                                  .certificate_count = 2,
+                                  .now_us = NOW_US };
+    *state = fixture;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+
+    json_decref(fixture->json);
+    free(fixture->endpoints);
+    free(fixture);
+    return 0;
+}
+
+/* ---- looking at it ---- */
+
+static void write_down(struct fixture *fixture)
+{
+    char *text = status_to_json(&fixture->document);
+    json_error_t error;
+
+    assert_non_null(text);
+    json_decref(fixture->json);
+    fixture->json = json_loads(text, JSON_REJECT_DUPLICATES, &error);
+    if (!fixture->json)
+        fail_msg("%s in %s", error.text, text);
+    free(text);
+}
+
+static json_t *get(const struct fixture *fixture, const char *list,
+                   size_t index)
+{
+    json_t *item = json_array_get(json_object_get(fixture->json, list), index);
+
+    assert_non_null(item);
+    return item;
+}
+
+static json_t *endpoint(const struct fixture *fixture, const char *address)
+{
+    json_t *list = json_object_get(get(fixture, "services", 0), "endpoints");
+    size_t i;
+    json_t *item;
+
+    json_array_foreach(
+        list, i,
+        item) if (strcmp(json_string_value(json_object_get(item, "address")),
+                         address) == 0) return item;
+    fail_msg("no endpoint %s", address);
+    return NULL;
+}
+
+static void check_text(json_t *object, const char *name, const char *expected)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+
+    assert_non_null(text);
+    assert_string_equal(text, expected);
+}
+
+static void check_number(json_t *object, const char *name, int64_t expected)
+{
+    json_t *number = json_object_get(object, name);
+
+    assert_true(json_is_integer(number));
+    assert_int_equal(json_integer_value(number), expected);
+}
+
+/* ---- the document ---- */
+
+static void it_has_what_outside_checks_rely_on(void **state)
+{
+    struct fixture *fixture = *state;
+    json_t *tunnel, *certificate;
+
+    write_down(fixture);
+    check_text(fixture->json, "node", "web-1");
+    check_text(fixture->json, "version", "0.1.0");
+    check_number(fixture->json, "uptime_s", 90061);
+    check_text(get(fixture, "services", 0), "name", "redis");
+    check_text(get(fixture, "services", 0), "role", "consume");
+    check_number(get(fixture, "services", 0), "streams", 6);
+    check_text(endpoint(fixture, "10.0.0.1:1"), "state", "up");
+    check_text(endpoint(fixture, "10.0.0.1:1"), "source", "static:10.0.0.1:1");
+    check_number(endpoint(fixture, "10.0.0.1:1"), "streams", 4);
+
+    tunnel = get(fixture, "tunnels", 0);
+    check_text(tunnel, "peer", "spiffe://acme/db-1");
+    check_text(tunnel, "address", "10.0.0.1:7411");
+    check_text(tunnel, "direction", "dialled");
+    check_text(get(fixture, "tunnels", 1), "direction", "accepted");
+    check_text(tunnel, "state", "up");
+    check_text(tunnel, "aead", "AES-256-GCM");
+    check_number(tunnel, "rtt_us", 310);
+    check_number(tunnel, "streams", 3);
+    check_number(tunnel, "resumed", 0);
+
+    certificate = get(fixture, "certificates", 0);
+    check_text(certificate, "identity", "spiffe://acme/web-1");
+    check_number(certificate, "days_left", 89);
+}
+
+static void it_has_what_else_an_operator_asks(void **state)
+{
+    static const struct {
+        const char *name;
+        int64_t sum;
+    } sums[] = { { "waiting", 2 },         { "connections", 40 },
+                 { "failed", 8 },          { "denied", 10 },
+                 { "ended_in_order", 12 }, { "ended_by_reset", 14 },
+                 { "lost", 16 },           { "up_bytes", 2000 },
+                 { "down_bytes", 4000 } };
+    struct fixture *fixture = *state;
+    json_t *service, *tunnel, *worker, *list;
+
+    write_down(fixture);
+    service = get(fixture, "services", 0);
+    for (size_t i = 0; i < ARRAY_LENGTH(sums); i++)
+        check_number(service, sums[i].name, sums[i].sum);
+    list = json_object_get(service, "listen");
+    assert_int_equal(json_array_size(list), 2);
+    assert_string_equal(json_string_value(json_array_get(list, 1)),
+                        "unix:/run/r");
+    check_number(endpoint(fixture, "10.0.0.1:1"), "connections", 20);
+    check_number(endpoint(fixture, "10.0.0.1:1"), "failures", 2);
+    check_number(endpoint(fixture, "10.0.0.1:1"), "latency_us", 300);
+    check_text(endpoint(fixture, "10.0.0.1:1"), "name", "one");
+
+    tunnel = get(fixture, "tunnels", 1);
+    check_text(tunnel, "node", "db-1");
+    check_number(tunnel, "worker", 1);
+    check_number(tunnel, "age_s", 5);
+    check_number(tunnel, "sent_bytes", 11);
+    check_number(tunnel, "received_bytes", 12);
+    check_number(tunnel, "days_left", 1);
+
+    worker = get(fixture, "workers", 1);
+    check_number(worker, "worker", 1);
+    check_number(worker, "memory_bytes", 10);
+    check_number(worker, "max_memory_bytes", 1000);
+    check_text(fixture->json, "state", "ready");
+    assert_string_equal(
+        json_string_value(
+            json_array_get(json_object_get(fixture->json, "tunnel_listen"), 0)),
+        "0.0.0.0:7411");
+}
+
+static void a_source_tells_how_old_its_answer_is(void **state)
+{
+    struct fixture *fixture = *state;
+    json_t *sources, *source;
+
+    fixture->sources[0].is_remembered = true;
+    write_down(fixture);
+    sources = json_object_get(get(fixture, "services", 0), "sources");
+    assert_int_equal(json_array_size(sources), 2);
+    source = json_array_get(sources, 0);
+    check_text(source, "source", "static:10.0.0.1:1");
+    check_number(source, "endpoints", 2);
+    check_number(source, "age_s", 3);
+    assert_true(json_is_false(json_object_get(source, "stale")));
+    assert_true(json_is_true(json_object_get(source, "remembered")));
+    source = json_array_get(sources, 1);
+    check_number(source, "endpoints", 0);
+    assert_true(json_is_null(json_object_get(source, "age_s")));
+    assert_true(json_is_true(json_object_get(source, "stale")));
+    check_text(source, "failure", "SERVFAIL");
+
+    /* From before this process: only the time of day is known. */
+    fixture->sources[1].answered_at = clock_wall_seconds() - 3600;
+    write_down(fixture);
+    sources = json_object_get(get(fixture, "services", 0), "sources");
+    assert_in_range(json_integer_value(
+                        json_object_get(json_array_get(sources, 1), "age_s")),
+                    3600, 3610);
+}
+
+static void our_own_services_are_left_out(void **state)
+{
+    struct fixture *fixture = *state;
+
+    write_down(fixture);
+    assert_int_equal(json_array_size(
+                         json_object_get(fixture->json, "services")),
+                     2);
+    check_text(get(fixture, "services", 1), "role", "offer");
+}
+
+static void a_service_of_another_role_is_another_one(void **state)
+{
+    struct fixture *fixture = *state;
+
+    write_down(fixture);
+    check_text(get(fixture, "services", 1), "name", "redis");
+    check_number(get(fixture, "services", 1), "streams", 0);
+    assert_int_equal(json_array_size(
+                         json_object_get(get(fixture, "services", 1),
+                                         "endpoints")),
+                     0);
+    fixture->services[0][0].role = SERVICE_DIRECT;
+    fixture->statuses[0].role = SERVICE_DIRECT;
+    write_down(fixture);
+    check_text(get(fixture, "services", 0), "role", "direct");
+    check_number(get(fixture, "services", 0), "streams", 3);
+}
+
+/* ---- endpoints of several workers ---- */
+
+static void check_merged(struct fixture *fixture, const char *one,
+                         const char *other, const char *expected)
+{
+    set_place(&fixture->places[0][0], "10.0.0.1:1", one, one);
+    set_place(&fixture->places[1][0], "10.0.0.1:1", other, other);
+    write_down(fixture);
+    check_text(endpoint(fixture, "10.0.0.1:1"), "state", expected);
+    check_text(endpoint(fixture, "10.0.0.1:1"), "failure",
+               strcmp(expected, "up") == 0 ? "" : expected);
+}
+
+static void an_endpoint_is_up_if_any_worker_says_so(void **state)
+{
+    struct fixture *fixture = *state;
+
+    check_merged(fixture, "up", "down", "up");
+    check_merged(fixture, "down", "up", "up");
+    check_merged(fixture, "up", "up", "up");
+}
+
+static void an_endpoint_that_is_not_up_is_as_bad_as_the_worst_says(void **state)
+{
+    struct fixture *fixture = *state;
+
+    check_merged(fixture, "down", "resting", "down");
+    check_merged(fixture, "resting", "down", "down");
+    check_merged(fixture, "opening", "resting", "resting");
+    check_merged(fixture, "dialling", "opening", "opening");
+    check_merged(fixture, "unheard of", "down", "unheard of");
+}
+
+static void an_endpoint_is_one_in_whatever_order_it_is_told(void **state)
+{
+    struct fixture *fixture = *state;
+    json_t *list;
+
+    set_place(&fixture->places[1][0], "10.0.0.9:1", "down", "x");
+    set_place(&fixture->places[1][2], "10.0.0.1:1", "up", "");
+    write_down(fixture);
+    list = json_object_get(get(fixture, "services", 0), "endpoints");
+    assert_int_equal(json_array_size(list), 3);
+    check_number(endpoint(fixture, "10.0.0.9:1"), "streams", 4);
+    check_text(endpoint(fixture, "10.0.0.9:1"), "source", "");
+    check_text(endpoint(fixture, "10.0.0.9:1"), "name", "named");
+}
+
+static void a_peer_that_dialled_us_is_an_endpoint_of_its_own(void **state)
+{
+    struct fixture *fixture = *state;
+
+    set_place(&fixture->places[0][2], "10.0.0.1:1", "up", "");
+    set_place(&fixture->places[1][2], "10.0.0.1:1", "up", "");
+    fixture->places[0][2].is_inbound = true;
+    fixture->places[1][2].is_inbound = true;
+    write_down(fixture);
+    assert_int_equal(json_array_size(
+                         json_object_get(get(fixture, "services", 0),
+                                         "endpoints")),
+                     3);
+    assert_string_equal(
+        json_string_value(json_object_get(
+            json_array_get(
+                json_object_get(get(fixture, "services", 0), "endpoints"), 2),
+            "source")),
+        "inbound:");
+}
+
+static void what_no_worker_has_told_of_is_unknown(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->document.board_count = 0;
+    write_down(fixture);
+    check_text(endpoint(fixture, "10.0.0.2:1"), "state", "unknown");
+    check_text(get(fixture, "services", 0), "state", "down");
+}
+
+static void a_service_is_up_if_usable_with_an_endpoint_that_is(void **state)
+{
+    struct fixture *fixture = *state;
+
+    write_down(fixture);
+    check_text(get(fixture, "services", 0), "state", "up");
+    fixture->services[1][0].is_usable = false;
+    write_down(fixture);
+    check_text(get(fixture, "services", 0), "state", "down");
+    fixture->services[1][0].is_usable = true;
+    for (size_t i = 0; i < 6; i++)
+        fixture->places[i / 3][i % 3].state = "resting";
+    write_down(fixture);
+    check_text(get(fixture, "services", 0), "state", "down");
+}
+
+/* ---- odd values ---- */
+
+static void the_state_of_the_whole_is_one_word(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->document.is_ready = false;
+    write_down(fixture);
+    check_text(fixture->json, "state", "starting");
+    fixture->document.is_draining = true;
+    write_down(fixture);
+    check_text(fixture->json, "state", "draining");
+    fixture->tunnels[0].is_ready = false;
+    fixture->tunnels[1].is_draining = true;
+    write_down(fixture);
+    check_text(get(fixture, "tunnels", 0), "state", "opening");
+    check_text(get(fixture, "tunnels", 1), "state", "draining");
+}
+
+static void days_are_whole_and_negative_when_over(void **state)
+{
+    static const struct {
+        int64_t seconds;
+        int64_t days;
+    } cases[] = { { 86400 + 60, 1 }, { 86400 - 60, 0 },   { 60, 0 },
+                  { -60, -1 },       { -86400 + 60, -1 }, { -86400 - 60, -2 } };
+    struct fixture *fixture = *state;
+
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        fixture->certificates[1].expires =
+            clock_wall_seconds() + cases[i].seconds;
+        write_down(fixture);
+        check_number(get(fixture, "certificates", 1), "days_left",
+                     cases[i].days);
+    }
+    fixture->certificates[1].expires = 0;
+    write_down(fixture);
+    assert_true(json_is_null(
+        json_object_get(get(fixture, "certificates", 1), "days_left")));
+}
+
+static void bytes_that_json_cannot_are_replaced(void **state)
+{
+    struct fixture *fixture = *state;
+
+    strcpy(fixture->sources[1].failure, "a\xff\"\n\x80z");
+    write_down(fixture);
+    check_text(json_array_get(json_object_get(get(fixture, "services", 0),
+                                              "sources"),
+                              1),
+               "failure", "a?\"\n?z");
+}
+
+/* ---- without memory ---- */
+
+static size_t allocations, allowed;
+
+static void *count_malloc(size_t size)
+{
+    return ++allocations > allowed ? NULL : malloc(size);
+}
+
+static void without_memory_there_is_no_document_and_no_leak(void **state)
+{
+    struct fixture *fixture = *state;
+    size_t needed;
+    char *whole;
+
+    json_set_alloc_funcs(count_malloc, free);
+    allowed = SIZE_MAX;
+    whole = status_to_json(&fixture->document);
+    needed = allocations;
+    assert_true(whole && needed > 100);
+    for (size_t i = 0; i < needed; i++) {
+        allocations = 0;
+        allowed = i;
+        assert_null(status_to_json(&fixture->document));
+    }
+    free(whole);
+    json_set_alloc_funcs(malloc, free);
+}
+
+/* ---- for people ---- */
+
+static char *print(struct fixture *fixture)
+{
+    char *json = status_to_json(&fixture->document), *text = NULL;
+    size_t length;
+    FILE *to = open_memstream(&text, &length);
+
+    assert_non_null(json);
+    assert_non_null(to);
+    assert_int_equal(status_print(json, to), STATUS_OK);
+    fclose(to);
+    free(json);
+    return text;
+}
+
+static void print_expects(struct fixture *fixture, const char *expected)
+{
+    char *text = print(fixture);
+
+    if (!strstr(text, expected))
+        fail_msg("no \"%s\" in:\n%s", expected, text);
+    free(text);
+}
+
+static void heal(struct fixture *fixture)
+{
+    fixture->sources[1] = fixture->sources[0];
+    fixture->certificates[1].expires = clock_wall_seconds() + 14 * 86400 + 60;
+    for (size_t i = 0; i < 2; i++)
+        fixture->services[i][0].waiting = 0;
+    fixture->document.service_count = 1;
+}
+
+static void people_see_all_of_it_in_tables(void **state)
+{
+    struct fixture *fixture = *state;
+    char *text;
+
+    heal(fixture);
+    text = print(fixture);
+    assert_string_equal(
+        text,
+        "web-1: ready, entente 0.1.0, up 1d 1h\n"
+        "accepts tunnels at 0.0.0.0:7411\n"
+        "\n"
+        "SERVICE  ROLE     STATE  STREAMS  CONNECTIONS  FAILED  LISTEN\n"
+        "redis    consume  up     6        40           8       "
+        "127.0.0.1:6379 unix:/run/r\n"
+        "\n"
+        "SERVICE  ENDPOINT    STATE  STREAMS  FAILURES  LATENCY  SOURCE\n"
+        "redis    10.0.0.1:1  up     4        2         300us    "
+        "static:10.0.0.1:1\n"
+        "redis    10.0.0.2:1  up     4        2         300us    "
+        "static:10.0.0.1:1\n"
+        "redis    10.0.0.9:1  up     4        2         300us\n"
+        "\n"
+        "PEER                ADDRESS        DIRECTION  STATE  RTT    STREAMS  "
+        "AEAD\n"
+        "spiffe://acme/db-1  10.0.0.1:7411  dialled    up     310us  3        "
+        "AES-256-GCM\n"
+        "spiffe://acme/db-1  10.0.0.1:7411  accepted   up     310us  3        "
+        "AES-256-GCM\n"
+        "\n"
+        "CERTIFICATE  DAYS LEFT  IDENTITY\n"
+        "identity     89         spiffe://acme/web-1\n"
+        "trust        14\n");
+    free(text);
+}
+
+static void what_is_wrong_comes_first(void **state)
+{
+    struct fixture *fixture = *state;
+    char *text;
+
+    set_place(&fixture->places[0][1], "10.0.0.2:1", "down", "refused");
+    set_place(&fixture->places[1][1], "10.0.0.2:1", "resting", "timeout");
+    fixture->boards[1].memory_bytes = 950;
+    text = print(fixture);
+    assert_non_null(strstr(text, "\n\nWRONG\n"
+                                 "redis: 2 connections wait\n"
+                                 "redis: 10.0.0.2:1 is down: refused\n"
+                                 "redis: dns:db.example.com:1 fails: "
+                                 "SERVFAIL; it never answered\n"
+                                 "redis: no endpoint is known\n"
+                                 "certificate trust has expired\n"
+                                 "worker 1: 95% of the memory for streams is "
+                                 "in use\n\nSERVICE"));
+    free(text);
+}
+
+static void each_trouble_has_its_sentence(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->document.is_draining = true;
+    print_expects(fixture, "\ndraining: no new connection is taken\n");
+    fixture->document.is_draining = false;
+    fixture->document.is_ready = false;
+    print_expects(fixture, "\nnot ready yet\n");
+    fixture->sources[1].answered_us = NOW_US - 61 * CLOCK_SECOND;
+    print_expects(fixture, "fails: SERVFAIL; it answered 1m 1s ago\n");
+    fixture->services[1][0].is_usable = false;
+    print_expects(fixture, "\nredis: no endpoint is up\n");
+    fixture->certificates[0].expires = clock_wall_seconds() + 13 * 86400 + 60;
+    print_expects(
+        fixture,
+        "\ncertificate identity spiffe://acme/web-1 expires in 13 days\n");
+    fixture->places[0][0].latency_us = 12345;
+    print_expects(fixture, "  12.3ms  ");
+}
+
+static void only_some_of_many_bad_endpoints_are_named(void **state)
+{
+    enum { MANY = 9 };
+    struct fixture *fixture = *state;
+    struct place_report places[MANY];
+    char text[32];
+
+    for (size_t i = 0; i < MANY; i++) {
+        snprintf(text, sizeof(text), "10.0.1.%zu:1", i);
+        set_place(&places[i], text, "down", "");
+    }
+    fixture->services[0][0].places = places;
+    fixture->services[0][0].place_count = MANY;
+    print_expects(fixture, "redis: 10.0.1.4:1 is down\n"
+                           "redis: and 4 more endpoints\n");
+}
+
+static void what_peers_say_cannot_steer_the_terminal(void **state)
+{
+    struct fixture *fixture = *state;
+    char *text;
+
+    strcpy(fixture->tunnels[0].peer, "spiffe://a/\x1b]0;owned\x07");
+    strcpy(fixture->sources[1].failure, "a\nb\x1b[2J");
+    fixture->document.node = "web\x1b[31m";
+    text = print(fixture);
+    assert_null(strchr(text, '\x1b'));
+    assert_non_null(strstr(text, "spiffe://a/?]0;owned?"));
+    assert_non_null(strstr(text, "a?b?[2J"));
+    free(text);
+}
+
+static void another_document_is_refused_and_nothing_written(void **state)
+{
+    static const char *const refused[] = {
+        "",
+        "not JSON",
+        "[]",
+        "{}",
+        "{\"node\": \"n\", \"version\": \"1\", \"uptime_s\": 1, "
+        "\"services\": [], \"tunnels\": []}",
+        "{\"node\": \"n\", \"version\": \"1\", \"uptime_s\": 1, "
+        "\"services\": [], \"tunnels\": [], \"certificates\": {}}",
+        "{\"node\": 1, \"version\": \"1\", \"uptime_s\": 1, "
+        "\"services\": [], \"tunnels\": [], \"certificates\": []}",
+        "{\"node\": \"n\", \"version\": \"1\", \"uptime_s\": \"1\", "
+        "\"services\": [], \"tunnels\": [], \"certificates\": []}",
+    };
+    char *text = NULL;
+    size_t length;
+    FILE *to = open_memstream(&text, &length);
+
+    (void)state;
+    assert_non_null(to);
+    for (size_t i = 0; i < ARRAY_LENGTH(refused); i++)
+        assert_int_equal(status_print(refused[i], to), STATUS_PROTOCOL);
+    fflush(to);
+    assert_int_equal(length, 0);
+    /* The least there is, with strangers in it. */
+    assert_int_equal(
+        status_print("{\"node\": \"n\", \"version\": \"1\", \"uptime_s\": 61, "
+                     "\"services\": [1, {\"name\": 7, \"endpoints\": 8, "
+                     "\"listen\": [9]}], \"tunnels\": [[]], "
+                     "\"certificates\": [{}], \"new\": {}}",
+                     to),
+        STATUS_OK);
+    fclose(to);
+    assert_non_null(strstr(text, "n: , entente 1, up 1m 1s\n"));
+    free(text);
+}
+
+#define WITH(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+RUN_TESTS(WITH(it_has_what_outside_checks_rely_on),
+          WITH(it_has_what_else_an_operator_asks),
+          WITH(a_source_tells_how_old_its_answer_is),
+          WITH(our_own_services_are_left_out),
+          WITH(a_service_of_another_role_is_another_one),
+          WITH(an_endpoint_is_up_if_any_worker_says_so),
+          WITH(an_endpoint_that_is_not_up_is_as_bad_as_the_worst_says),
+          WITH(an_endpoint_is_one_in_whatever_order_it_is_told),
+          WITH(a_peer_that_dialled_us_is_an_endpoint_of_its_own),
+          WITH(what_no_worker_has_told_of_is_unknown),
+          WITH(a_service_is_up_if_usable_with_an_endpoint_that_is),
+          WITH(the_state_of_the_whole_is_one_word),
+          WITH(days_are_whole_and_negative_when_over),
+          WITH(bytes_that_json_cannot_are_replaced),
+          WITH(without_memory_there_is_no_document_and_no_leak),
+          WITH(people_see_all_of_it_in_tables), WITH(what_is_wrong_comes_first),
+          WITH(each_trouble_has_its_sentence),
+          WITH(only_some_of_many_bad_endpoints_are_named),
+          WITH(what_peers_say_cannot_steer_the_terminal),
+          TEST(another_document_is_refused_and_nothing_written))
