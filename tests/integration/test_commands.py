@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: MIT
+"""The commands of an operator on running ambassadors, and their exit codes."""
+import signal
+import threading
+import time
+
+import pytest
+
+from harness import ports, verify
+from harness.ambassador import SLOW, entente
+from harness.processes import wait_until
+
+pytestmark = pytest.mark.entente
+MIB = 1 << 20
+
+
+def test_version_names_the_libraries(box):
+    del box
+    done = entente("--version")
+    assert done.returncode == 0
+    for word in ("entente ", "TLS", "sodium", "event"):
+        assert word.lower() in done.stdout.lower(), done.stdout
+
+
+def test_help_is_no_error():
+    for words in (["--help"], ["run", "--help"], ["consume", "--help"],
+                  ["offer", "--help"], ["status", "--help"]):
+        done = entente(*words)
+        assert done.returncode == 0 and "sage" in done.stdout, (words, done)
+
+
+@pytest.mark.smoke
+@pytest.mark.valgrind
+def test_status_has_the_promised_fields(box, make_pair):
+    server = verify.Server(box)
+    pair = make_pair(server.address)
+    verify.assert_exact(verify.transfer(box, pair.address, "--up", 100,
+                                        "--down", 100))
+    with ports.connect(pair.address):
+        wait_until(lambda: pair.consumer.status()["services"][0]["streams"],
+                   10, "a stream is counted")
+        for end, role in (("consumer", "consume"), ("offerer", "offer")):
+            status = getattr(pair, end).status()
+            assert status["node"] == end
+            assert status["version"] and status["uptime_s"] >= 0
+            service, = status["services"]
+            assert (service["name"], service["role"]) == ("service", role)
+            assert service["streams"] == 1
+            endpoint, = service["endpoints"]
+            assert endpoint["address"] and endpoint["state"]
+            assert endpoint["source"].startswith("static:")
+            for tunnel in status["tunnels"]:
+                for field in ("peer", "address", "direction", "state", "aead",
+                              "rtt_us", "streams", "resumed"):
+                    assert field in tunnel, (end, field)
+            up = [one for one in status["tunnels"] if one["state"] == "up"]
+            other = pair.db if end == "consumer" else pair.web
+            assert {one["peer"] for one in up} == {other.identity}
+            assert sum(one["streams"] for one in up) == 1
+            certificate = status["certificates"][0]
+            assert certificate["identity"].startswith("spiffe://test/")
+            assert 80 < certificate["days_left"] < 91
+    done = pair.consumer.command("status")
+    assert done.returncode == 0 and "service" in done.stdout
+
+
+def test_commands_to_nobody_fail_with_one_line(box):
+    admin = f"unix:{box.path('nobody.sock')}"
+    for words in (["status"], ["status", "--json"], ["healthcheck"],
+                  ["reload"], ["drain"], ["quit"],
+                  ["wait", "--timeout", "200ms", "service"]):
+        done = entente(*words, "--admin", admin, timeout=10)
+        assert done.returncode == 1, (words, done)
+        assert len(done.stderr.strip().splitlines()) == 1, (words, done)
+        assert "nobody.sock" in done.stderr, (words, done)
+
+
+def test_wait_waits_until_it_would_work(box, make_pair):
+    server = verify.Server(box)
+    pair = make_pair(server.address, start=False)
+    from harness.ambassador import Ambassador
+    near, far = pair.documents()
+    consumer = Ambassador(box, "consumer", near).start(ready=False)
+    wait_until(lambda: ports.answers(pair.address), 10, "it listens")
+    began = time.monotonic()
+    done = consumer.command("wait", "--timeout", "1s", "service")
+    assert done.returncode == 1 and "service" in done.stderr, done
+    assert 0.9 < time.monotonic() - began < 3 * SLOW
+    Ambassador(box, "offerer", far).start(ready=False)
+    done = consumer.command("wait", "--timeout", "20s", "service")
+    assert done.returncode == 0, done
+    verify.assert_exact(verify.transfer(box, pair.address, "--up", 1))
+    done = consumer.command("wait", "--timeout", "1s", "no-such-service")
+    assert done.returncode == 1 and "no-such-service" in done.stderr, done
+
+
+def test_quit_ends_it_at_once_and_by_resets(box, make_pair):
+    server = verify.Server(box)
+    pair = make_pair(server.address)
+    client = verify.Client(box, pair.address, "--up", 400 * MIB, "--up-pace",
+                           MIB)
+    time.sleep(0.5)
+    began = time.monotonic()
+    assert pair.consumer.command("quit").returncode == 0
+    pair.consumer.process.wait(5 * SLOW)
+    assert time.monotonic() - began < 3 * SLOW
+    totals = client.totals(20)
+    assert totals["reset"] == 1, totals
+    assert not any(seen.is_truncated for seen in server.seen(1).values())
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("how", ["SIGTERM", "SIGINT", "drain"])
+@pytest.mark.parametrize("end", ["consumer", "offerer"])
+def test_draining_finishes_what_is_open(box, make_pair, end, how):
+    server = verify.Server(box)
+    pair = make_pair(server.address)
+    client = verify.Client(box, pair.address, "--count", 5, "--concurrency",
+                           5, "--up", 8 * MIB, "--up-pace", 4 * MIB, "--down",
+                           8 * MIB, "--down-pace", 4 * MIB)
+    time.sleep(0.5)
+    ambassador = getattr(pair, end)
+    if how == "drain":
+        assert ambassador.command("drain").returncode == 0
+    else:
+        ambassador.process.signal(getattr(signal, how))
+    verify.assert_exact(client.totals(60))
+    assert ambassador.process.wait(10 * SLOW) == 0
+
+
+@pytest.mark.parametrize("end", ["consumer", "offerer"])
+def test_what_does_not_finish_is_reset_when_the_time_is_over(
+        box, make_pair, end):
+    server = verify.Server(box)
+    pair = make_pair(server.address, consumer={"drain": "1s"},
+                     offerer={"drain": "1s"}, consume={"hold": "1s"})
+    client = verify.Client(box, pair.address, "--up", 400 * MIB, "--up-pace",
+                           MIB)
+    time.sleep(0.5)
+    ambassador = getattr(pair, end)
+    ambassador.process.signal(signal.SIGTERM)
+    assert ambassador.process.wait(8 * SLOW) == 1
+    assert client.totals(20)["reset"] == 1
+    assert not any(seen.is_truncated for seen in server.seen(1).values())
+
+
+def test_a_second_signal_ends_it_at_once(box, make_pair):
+    server = verify.Server(box)
+    pair = make_pair(server.address)
+    client = verify.Client(box, pair.address, "--up", 400 * MIB, "--up-pace",
+                           MIB)
+    time.sleep(0.5)
+    pair.consumer.process.signal(signal.SIGTERM)
+    time.sleep(0.5)
+    assert pair.consumer.process.is_running()
+    pair.consumer.process.signal(signal.SIGHUP)  # no reload now, and no harm
+    time.sleep(0.2)
+    assert pair.consumer.process.is_running()
+    pair.consumer.process.signal(signal.SIGTERM)
+    pair.consumer.process.wait(3 * SLOW)
+    assert client.totals(20)["reset"] == 1
+
+
+def test_new_connections_go_elsewhere_while_one_drains(box, authority):
+    from harness.ambassador import Ambassador, any_port
+    server = verify.Server(box)
+    tunnels = [any_port(), any_port()]
+    offerers = []
+    for number, tunnel in enumerate(tunnels, 1):
+        leaf = authority.issue(f"db-{number}", file=box.name("db"))
+        offerers.append(Ambassador(box, f"offerer-{number}", {
+            "identity": leaf.section(), "tunnels": {"listen": tunnel},
+            "offer": {"service": {"to": [f"static:{server.address}"],
+                                  "allow": [authority.identity("web-1")]}}})
+                        .start())
+    web = authority.issue("web-1", file=box.name("web"))
+    listen = any_port()
+    consumer = Ambassador(box, "consumer", {
+        "identity": web.section(), "consume": {"service": {
+            "listen": listen, "from": [f"static:{one}" for one in tunnels],
+            "peer": [authority.identity("db-*")]}}}).start()
+    consumer.wait_for("service")
+    results = []
+
+    def load():
+        results.append(verify.transfer(
+            box, listen, "--count", 400, "--concurrency", 4, "--every", 10,
+            "--up", "0-50000", "--down", "0-50000"))
+
+    thread = threading.Thread(target=load)
+    thread.start()
+    time.sleep(0.5)
+    offerers[0].process.signal(signal.SIGTERM)
+    thread.join()
+    verify.assert_exact(results[0])
+    assert offerers[0].process.wait(10 * SLOW) == 0
+
+
+@pytest.mark.smoke
+def test_healthcheck_tells_ready_from_not(box, make_pair):
+    pair = make_pair("127.0.0.1:9", start=False)
+    from harness.ambassador import Ambassador
+    _, far = pair.documents()
+    offerer = Ambassador(box, "offerer", far)
+    offerer.write()
+    assert offerer.command("healthcheck").returncode == 1
+    offerer.start()
+    assert offerer.command("healthcheck").returncode == 0
+    offerer.stop()
+    assert offerer.command("healthcheck").returncode == 1
+
+
+def test_the_window_is_for_its_owner_only(box, make_pair):
+    pair = make_pair("127.0.0.1:9", start=False)
+    from harness.ambassador import Ambassador
+    _, far = pair.documents()
+    offerer = Ambassador(box, "offerer", far).start()
+    mode = box.path("offerer.sock").stat().st_mode & 0o777
+    assert mode & 0o007 == 0, oct(mode)
+    assert offerer.process.is_running()
