@@ -9,9 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct announcer_kind *const kinds[] = {
-    &zookeeper_announcer_kind
-};
+static const struct announcer_kind *const kinds[] = { &zookeeper_announcer_kind,
+                                                      &mdns_announcer_kind };
 
 struct announcement {
     const struct announcer_kind *kind;

@@ -20,9 +20,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct source_kind *const kinds[] = { &list_kind, &file_kind,
-                                                   &dns_kind, &dns_srv_kind,
-                                                   &zookeeper_kind };
+static const struct source_kind *const kinds[] = {
+    &list_kind,    &file_kind,      &dns_kind,
+    &dns_srv_kind, &zookeeper_kind, &mdns_kind
+};
 
 /* How long the registry has before we believe the disk. */
 static const uint64_t patience_us = CLOCK_SECOND;

@@ -282,6 +282,21 @@ static void on_timer(struct loop_timer *timer)
 
 /* ---- the ensemble ---- */
 
+/* The library splits at the last colon and knows no brackets. */
+static void format_server(const struct address *address, char *text,
+                          size_t size)
+{
+    char bracketed[ADDRESS_TEXT], *end;
+
+    address_format(address, bracketed);
+    end = strchr(bracketed, ']');
+    if (bracketed[0] == '[' && end)
+        text_format(text, size, "%.*s%s", (int)(end - bracketed - 1),
+                    bracketed + 1, end + 1);
+    else
+        text_format(text, size, "%s", bracketed);
+}
+
 static char *join(const struct targets_report *report)
 {
     char *servers = calloc(1, MAX_SERVERS_TEXT);
@@ -290,9 +305,9 @@ static char *join(const struct targets_report *report)
     for (size_t i = 0; servers && i < report->count; i++) {
         char text[ADDRESS_TEXT];
 
+        format_server(&report->items[i].address, text, sizeof(text));
         if (!text_format(servers + used, MAX_SERVERS_TEXT - used, "%s%s",
-                         used > 0 ? "," : "",
-                         address_format(&report->items[i].address, text))) {
+                         used > 0 ? "," : "", text)) {
             servers[used] = '\0'; /* what fits is enough of an ensemble */
             break;
         }
