@@ -1,64 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * In: socket -> host.input -> records opened in place -> frames -> relays,
- *     which write from there; what the socket leaves over is copied.
- * Out: session -> records sealed into host.output -> socket; likewise.
+ * The life of a tunnel; tunnel_receive.c and tunnel_send.c have what flows.
  *
  *   OPEN --HELLO--> READY --drain or GOAWAY--> DRAINING --> ENDED
  *     \___________________________________________________/
  */
-#include "tunnel/tunnel.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
-#include "crypto/tls.h"
-#include "tunnel/handshaker.h"
+#include "crypto/spiffe.h"
 #include "tunnel/relay.h"
+#include "tunnel/tunnel_internal.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_PARTS = 64, MAX_FLUSH_BYTES = 1024 * 1024 };
-
-#define HELLO_TIMEOUT_US (5 * CLOCK_SECOND)
 #define WRITE_STALL_US (30 * CLOCK_SECOND)
-
-struct tunnel {
-    struct host *host; /* borrowed */
-    struct connection connection;
-    struct tls *tls;         /* owned */
-    struct session *session; /* owned */
-    struct loop_task receive_task;
-    struct loop_task flush_task;
-    struct loop_timer timer;
-    uint64_t timer_us; /* when it goes off; 0: it does not run */
-    struct loop_deferred deferred;
-    struct list node; /* in host.tunnels */
-    struct address address;
-    uint64_t number;
-    uint64_t opened_us;
-    uint64_t moved_us; /* when the socket last took bytes */
-    uint64_t sent_bytes;
-    uint64_t received_bytes;
-    void (*changed)(void *context, struct tunnel *tunnel);
-    void (*ended)(void *context, struct tunnel *tunnel, const char *reason);
-    void *context;
-    struct recheck *recheck; /* under way; its context is this */
-
-    uint8_t *carry; /* ciphertext read, not opened yet; owned */
-    size_t carry_length;
-    bool carry_is_new; /* came with the handshake: look before reading */
-
-    /* Data for one relay, in host.input until handed on. */
-    struct relay *gathered;
-    struct iovec parts[MAX_PARTS];
-    int part_count;
-    size_t part_bytes;
-
-    bool is_dialler;
-    bool is_draining;
-    bool closing;
-};
 
 /* ---- the end ---- */
 
@@ -105,7 +62,7 @@ static void log_end(const struct tunnel *tunnel, const char *reason,
 }
 
 /* Everything ends here, once. */
-static void end(struct tunnel *tunnel, const char *reason, const char *detail)
+void tunnel_end(struct tunnel *tunnel, const char *reason, const char *detail)
 {
     if (tunnel->closing)
         return;
@@ -125,124 +82,12 @@ static void end(struct tunnel *tunnel, const char *reason, const char *detail)
     tunnel->host->events->tunnel_ended(tunnel->host->context, tunnel);
 }
 
-/* ---- out ---- */
-
-static void wake_at(struct tunnel *tunnel, uint64_t when_us)
+void tunnel_tell_changed(struct tunnel *tunnel)
 {
-    uint64_t now_us = loop_now_us(tunnel->host->loop);
-
-    if (tunnel->timer_us && tunnel->timer_us <= when_us)
-        return;
-    tunnel->timer_us = when_us;
-    loop_timer_start(&tunnel->timer, when_us > now_us ? when_us - now_us : 0);
-}
-
-static void plan_next_look(struct tunnel *tunnel)
-{
-    uint64_t deadline_us = session_deadline(tunnel->session);
-
-    if (!session_peer(tunnel->session))
-        deadline_us = tunnel->opened_us + HELLO_TIMEOUT_US;
-    wake_at(tunnel, deadline_us);
-}
-
-/* Hand |length| sealed bytes to the socket, or keep what it does not take. */
-static enum status write_out(struct tunnel *tunnel, const uint8_t *bytes,
-                             size_t length)
-{
-    struct iovec part = { .iov_len = length };
-    size_t taken;
-    enum status status;
-
-    part.iov_base = tunnel->host->output;
-    ASSERT(bytes == tunnel->host->output);
-    status = connection_write(&tunnel->connection, &part, 1, &taken);
-    if (status != STATUS_OK)
-        return status;
-    tunnel->sent_bytes += length;
-    if (taken > 0)
-        tunnel->moved_us = loop_now_us(tunnel->host->loop);
-    return taken < length ? connection_queue(&tunnel->connection, bytes + taken,
-                                             length - taken)
-                          : STATUS_OK;
-}
-
-/* Seal what the session has into host.output; returns the bytes. */
-static size_t seal_batch(struct tunnel *tunnel)
-{
-    uint64_t now_us = loop_now_us(tunnel->host->loop);
-    struct session_record record;
-    size_t used = 0;
-
-    while (used + TLS_MAX_PLAINTEXT + TLS_SEAL_OVERHEAD <= HOST_OUTPUT_BYTES &&
-           session_pull(tunnel->session, now_us, &record))
-        used += tls_seal(tunnel->tls, record.bytes, record.length,
-                         tunnel->host->output + used);
-    return used;
-}
-
-static enum status flush_queue(struct tunnel *tunnel)
-{
-    size_t taken;
-    enum status status = connection_flush(&tunnel->connection, &taken);
-
-    if (taken > 0)
-        tunnel->moved_us = loop_now_us(tunnel->host->loop);
-    return status;
-}
-
-/* As much as the socket takes, up to a turn's worth. */
-static enum status send_all(struct tunnel *tunnel)
-{
-    enum status status = flush_queue(tunnel);
-    size_t sent = 0;
-
-    while (status == STATUS_OK && tunnel->connection.queue.bytes == 0 &&
-           sent < MAX_FLUSH_BYTES) {
-        size_t length = seal_batch(tunnel);
-
-        if (length == 0)
-            return STATUS_OK;
-        status = write_out(tunnel, tunnel->host->output, length);
-        sent += length;
-    }
-    if (status == STATUS_OK && tunnel->connection.queue.bytes == 0)
-        loop_schedule_last(tunnel->host->loop, &tunnel->flush_task);
-    return status;
-}
-
-static void wake_relays(struct tunnel *tunnel)
-{
-    struct stream *stream;
-
-    while ((stream = session_next_writable(tunnel->session)))
-        relay_wake(stream->owner);
-}
-
-/* CLOSE has been said: say close_notify, and that was it. */
-static void say_goodbye(struct tunnel *tunnel)
-{
-    size_t length = tls_seal_close(tunnel->tls, tunnel->host->output);
-
-    (void)write_out(tunnel, tunnel->host->output, length);
-    (void)flush_queue(tunnel);
-}
-
-static void flush(struct loop_task *task)
-{
-    struct tunnel *tunnel = CONTAINER_OF(task, struct tunnel, flush_task);
-    enum status status = send_all(tunnel);
-
-    if (status != STATUS_OK) {
-        end(tunnel, "lost", status_text(status));
-        return;
-    }
-    if (tunnel->is_draining && session_stream_count(tunnel->session) == 0) {
-        tunnel_close(tunnel, CODE_NONE, "drained");
-        return;
-    }
-    wake_relays(tunnel);
-    plan_next_look(tunnel);
+    if (tunnel->changed)
+        tunnel->changed(tunnel->context, tunnel);
+    if (!tunnel->closing)
+        tunnel->host->events->tunnel_changed(tunnel->host->context, tunnel);
 }
 
 void tunnel_touch(struct tunnel *tunnel)
@@ -256,228 +101,10 @@ void tunnel_close(struct tunnel *tunnel, enum code code, const char *text)
     if (tunnel->closing)
         return;
     session_close(tunnel->session, code, text);
-    if (send_all(tunnel) == STATUS_OK && session_is_finished(tunnel->session))
-        say_goodbye(tunnel);
-    end(tunnel, code_text(code), text);
-}
-
-/* ---- in ---- */
-
-static void deliver_gathered(struct tunnel *tunnel, bool finished)
-{
-    struct relay *relay = tunnel->gathered;
-
-    tunnel->gathered = NULL;
-    if (relay)
-        relay_down(relay, tunnel->parts, tunnel->part_count, tunnel->part_bytes,
-                   finished);
-    tunnel->part_count = 0;
-    tunnel->part_bytes = 0;
-}
-
-static bool is_in_input(const struct tunnel *tunnel, const uint8_t *bytes)
-{
-    return bytes >= tunnel->host->input &&
-           bytes < tunnel->host->input + HOST_INPUT_BYTES;
-}
-
-/* Several pieces for one relay in a row become one write. */
-static void gather(struct tunnel *tunnel, const struct session_event *event)
-{
-    struct relay *relay = event->stream->owner;
-    union {
-        const uint8_t *from;
-        void *to; /* struct iovec knows no const */
-    } bytes = { .from = event->bytes };
-
-    if (tunnel->gathered != relay || tunnel->part_count == MAX_PARTS)
-        deliver_gathered(tunnel, false);
-    if (tunnel->closing || event->stream->owner != relay)
-        return; /* the delivery ended them */
-    tunnel->gathered = relay;
-    if (event->length > 0)
-        tunnel->parts[tunnel->part_count++] =
-            (struct iovec){ .iov_base = bytes.to, .iov_len = event->length };
-    tunnel->part_bytes += event->length;
-    if (event->finished || !is_in_input(tunnel, event->bytes))
-        deliver_gathered(tunnel, event->finished);
-}
-
-static void became_ready(struct tunnel *tunnel)
-{
-    const struct hello *peer = session_peer(tunnel->session);
-
-    LOG(LOG_INFO, "tunnel_opened",
-        log_number("tunnel", (int64_t)tunnel->number),
-        log_text("peer", tunnel_peer(tunnel)->text),
-        log_text("node", peer->node), log_text("version", peer->version),
-        log_text("direction", tunnel->is_dialler ? "dialled" : "accepted"),
-        log_text("aead", tls_aead_name(tunnel->tls)));
-}
-
-static void tell_changed(struct tunnel *tunnel)
-{
-    if (tunnel->changed)
-        tunnel->changed(tunnel->context, tunnel);
-    if (!tunnel->closing)
-        tunnel->host->events->tunnel_changed(tunnel->host->context, tunnel);
-}
-
-static void react(struct tunnel *tunnel, const struct session_event *event)
-{
-    struct host *host = tunnel->host;
-
-    if (event->type == SESSION_NOTHING)
-        return;
-    if (event->type == SESSION_DATA) {
-        gather(tunnel, event);
-        return;
-    }
-    deliver_gathered(tunnel, false);
-    if (tunnel->closing || (event->stream && !event->stream->owner &&
-                            event->type != SESSION_OPENED))
-        return;
-    switch (event->type) {
-    case SESSION_NOTHING:
-    case SESSION_DATA:
-        break;
-    case SESSION_READY:
-        became_ready(tunnel);
-        tell_changed(tunnel);
-        break;
-    case SESSION_OPENED:
-        host->events->stream_opened(host->context, tunnel, event->stream,
-                                    event->metadata);
-        break;
-    case SESSION_ANSWERED:
-        relay_stream_answered(event->stream->owner);
-        break;
-    case SESSION_OPEN_FAILED:
-        relay_stream_refused(event->stream->owner, event->code,
-                             event->delivered);
-        break;
-    case SESSION_RESET:
-        relay_stream_reset(event->stream->owner, event->code);
-        break;
-    case SESSION_STOPPED:
-        relay_stream_stopped(event->stream->owner, event->code);
-        break;
-    case SESSION_GOING_AWAY:
-        tell_changed(tunnel);
-        break;
-    case SESSION_CLOSED:
-        end(tunnel, code_text(event->code), event->reason);
-        break;
-    }
-}
-
-/* Frames of one record. */
-static void take(struct tunnel *tunnel, const uint8_t *plaintext, size_t length)
-{
-    struct session_input input = { .at = plaintext, .length = length };
-    uint64_t now_us = loop_now_us(tunnel->host->loop);
-    struct session_event event;
-
-    do {
-        enum status status =
-            session_receive(tunnel->session, &input, now_us, &event);
-
-        if (status != STATUS_OK) {
-            tunnel_close(tunnel, CODE_PROTOCOL,
-                         session_failure(tunnel->session));
-            return;
-        }
-        react(tunnel, &event);
-    } while (event.type != SESSION_NOTHING && !tunnel->closing);
-}
-
-static void fail_tls(struct tunnel *tunnel, enum status status)
-{
-    if (status == STATUS_CLOSED)
-        end(tunnel, "lost", "the peer ended TLS without CLOSE");
-    else
-        end(tunnel, status == STATUS_REFUSED ? "refused" : "lost",
-            tls_failure(tunnel->tls));
-}
-
-/* Keep the piece of a record that is not all here yet. */
-static enum status keep(struct tunnel *tunnel, const uint8_t *bytes,
-                        size_t length)
-{
-    if (length > 0 && !tunnel->carry) {
-        tunnel->carry = malloc(TLS_MAX_RECORD);
-        if (!tunnel->carry)
-            return STATUS_NO_MEMORY;
-    }
-    if (length > 0)
-        memcpy(tunnel->carry, bytes, length);
-    tunnel->carry_length = length;
-    return STATUS_OK;
-}
-
-static void open_records(struct tunnel *tunnel, size_t length)
-{
-    uint8_t *at = tunnel->host->input;
-    struct tls_record record;
-    enum status status;
-
-    for (;;) {
-        status = tls_open(tunnel->tls, at, length, &record);
-        if (status != STATUS_OK || record.consumed == 0)
-            break;
-        at += record.consumed;
-        length -= record.consumed;
-        if (record.length > 0)
-            take(tunnel, record.plaintext, record.length);
-        if (tunnel->closing)
-            return;
-    }
-    deliver_gathered(tunnel, false);
-    if (tunnel->closing)
-        return;
-    if (status == STATUS_OK)
-        status = keep(tunnel, at, length);
-    if (status != STATUS_OK)
-        fail_tls(tunnel, status);
-    else
-        tunnel_touch(tunnel);
-}
-
-/* One read's worth. */
-static void receive(struct tunnel *tunnel)
-{
-    struct host *host = tunnel->host;
-    size_t carried = tunnel->carry_length, bytes;
-    struct iovec part = { .iov_base = host->input + carried,
-                          .iov_len = HOST_INPUT_BYTES - carried };
-    enum status status = connection_read(&tunnel->connection, &part, 1, &bytes);
-
-    if (status != STATUS_OK) {
-        end(tunnel, "lost",
-            status == STATUS_CLOSED ? "the peer closed the connection"
-                                    : status_text(status));
-        return;
-    }
-    if (bytes == 0 && !tunnel->carry_is_new)
-        return;
-    tunnel->carry_is_new = false;
-    tunnel->received_bytes += bytes;
-    if (carried > 0)
-        memcpy(host->input, tunnel->carry, carried);
-    open_records(tunnel, carried + bytes);
-}
-
-static void run_receive(struct loop_task *task)
-{
-    struct tunnel *tunnel = CONTAINER_OF(task, struct tunnel, receive_task);
-
-    receive(tunnel);
-    if (tunnel->closing)
-        return;
-    if (tunnel->connection.readable)
-        loop_schedule(tunnel->host->loop, &tunnel->receive_task);
-    if (tunnel->connection.writable)
-        tunnel_touch(tunnel);
+    if (tunnel_send(tunnel) == STATUS_OK &&
+        session_is_finished(tunnel->session))
+        tunnel_say_goodbye(tunnel);
+    tunnel_end(tunnel, code_text(code), text);
 }
 
 /* ---- time ---- */
@@ -487,7 +114,7 @@ static const char *what_is_overdue(struct tunnel *tunnel)
     uint64_t now_us = loop_now_us(tunnel->host->loop);
 
     if (!session_peer(tunnel->session) &&
-        now_us - tunnel->opened_us >= HELLO_TIMEOUT_US)
+        now_us - tunnel->opened_us >= TUNNEL_HELLO_TIMEOUT_US)
         return "the peer sent no hello";
     if (tunnel->connection.queue.bytes > 0 &&
         now_us - tunnel->moved_us >= WRITE_STALL_US)
@@ -498,7 +125,7 @@ static const char *what_is_overdue(struct tunnel *tunnel)
         return NULL;
     /* Perhaps we did not look: a stopped process wakes up to old news. */
     tunnel->connection.readable = true;
-    receive(tunnel);
+    tunnel_receive(tunnel);
     if (tunnel->closing || session_tick(tunnel->session, now_us) == STATUS_OK)
         return NULL;
     return "the peer does not answer";
@@ -532,8 +159,8 @@ static void init(struct tunnel *tunnel, const struct tunnel_options *options)
     tunnel->context = options->context;
     tunnel->number = ++host->next_tunnel;
     tunnel->opened_us = tunnel->moved_us = loop_now_us(host->loop);
-    loop_task_init(&tunnel->receive_task, run_receive);
-    loop_task_init(&tunnel->flush_task, flush);
+    loop_task_init(&tunnel->receive_task, tunnel_run_receive);
+    loop_task_init(&tunnel->flush_task, tunnel_run_flush);
     loop_timer_init(host->loop, &tunnel->timer, look);
     connection_init(&tunnel->connection, host->loop, &host->pool,
                     &tunnel->receive_task);
@@ -597,7 +224,7 @@ void tunnel_drain(struct tunnel *tunnel)
     tunnel->is_draining = true;
     session_go_away(tunnel->session, CODE_DRAINING);
     tunnel_touch(tunnel);
-    tell_changed(tunnel);
+    tunnel_tell_changed(tunnel);
 }
 
 void tunnel_disown(struct tunnel *tunnel)
