@@ -8,6 +8,7 @@ import contextlib
 import os
 import pathlib
 import pwd
+import re
 import shutil
 import subprocess
 import tempfile
@@ -65,7 +66,8 @@ class Pair:
     """Base of all: how the two sides are written down and started."""
 
     program = ""  # what is executed, unless the user names another file
-    version_flag, version_line = "--version", 0
+    version_flag = "--version"
+    version_lines = r"\A.+"  # those that say something
     ours = False  # whether a failure is one of what is developed here
 
     def __init__(self, label, program, lab):
@@ -79,7 +81,8 @@ class Pair:
         result = subprocess.run([self.program, self.version_flag], text=True,
                                 stdout=subprocess.PIPE,
                                 stderr=subprocess.STDOUT)
-        return result.stdout.strip().splitlines()[self.version_line]
+        lines = re.findall(self.version_lines, result.stdout, re.MULTILINE)
+        return ", ".join(lines)
 
     def command(self, side, directory, listen, to):
         """argv of |side|; listens on port |listen|, connects to port |to|."""
@@ -162,6 +165,7 @@ class Direct(Pair):
 
 class Entente(Pair):
     program = str(ROOT / "build/release/entente")
+    version_lines = r"^.+"
     ours = True
 
     CONFIG = """\
@@ -202,7 +206,8 @@ offer:
 class HAProxy(Pair):
     """As it comes: a thread a core, 16 KiB buffers, TLS sessions resumed."""
     program = "haproxy"
-    version_flag = "-v"
+    version_flag = "-vv"
+    version_lines = r"^HAProxy version [^ ]+|^Running on OpenSSL.+"
     tuning = ""
 
     CONFIG = f"""\
@@ -239,7 +244,8 @@ class HAProxyTuned(HAProxy):
 
 class Stunnel(Pair):
     program = "stunnel4"
-    version_flag, version_line = "-version", 1
+    version_flag = "-version"
+    version_lines = r"^stunnel.+|^Running .+"
 
     CONFIG = f"""\
 foreground = yes
@@ -283,7 +289,8 @@ class Spiped(Pair):
 
 class Nginx(Pair):
     program = "nginx"
-    version_flag = "-v"
+    version_flag = "-V"
+    version_lines = r"^nginx version.+|^built with.+"
     MODULE = pathlib.Path("/usr/lib/nginx/modules/ngx_stream_module.so")
 
     CONFIG = """\
