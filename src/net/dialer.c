@@ -7,8 +7,8 @@
 #include "net/dialer.h"
 
 #include "base/clock.h"
+#include "net/socket_options.h"
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -164,7 +164,6 @@ static void on_retry(struct loop_timer *timer)
 static void start(struct dial *dial)
 {
     const struct address *address = &dial->options.address;
-    int on = 1;
 
     dial->fd =
         socket(address->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -172,8 +171,7 @@ static void start(struct dial *dial)
         tell_later(dial, status_from_errno(errno));
         return;
     }
-    if (!address_is_unix(address))
-        (void)setsockopt(dial->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    socket_options_set(dial->fd, address);
     try_to_connect(dial);
 }
 

@@ -10,9 +10,10 @@
 #include "net/listener_internal.h"
 
 #include "base/text.h"
+#include "net/socket_options.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/tcp.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/file.h>
 #include <time.h>
@@ -126,13 +127,11 @@ static int bind_and_listen(int fd, const struct address *address)
     return 0;
 }
 
-/* Accepted sockets inherit TCP_NODELAY. */
 static int open_tcp(int fd, const struct address *address)
 {
     int error = set_option(fd, SOL_SOCKET, SO_REUSEADDR);
 
-    if (error == 0)
-        error = set_option(fd, IPPROTO_TCP, TCP_NODELAY);
+    socket_options_set(fd, address);
     if (error == 0 && address->family == AF_INET6)
         error = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY);
     return error ? error : bind_and_listen(fd, address);
