@@ -327,10 +327,29 @@ static bool is_planned(const struct plan *plan, const struct entrance *entrance)
     return false;
 }
 
+static uint32_t share_of(uint32_t whole, uint32_t count)
+{
+    return whole / count + (whole % count > 0);
+}
+
+/* Limits are of the service in all: every worker keeps its share of them. */
+static void share_out(struct plan *plan)
+{
+    uint32_t count = plan->ambassador->worker_count;
+
+    for (size_t i = 0; i < plan->count; i++) {
+        struct service_options *options = &plan->services[i];
+
+        options->max_connections = share_of(options->max_connections, count);
+        options->max_waiting = share_of(options->max_waiting, count);
+    }
+}
+
 static void take_services(struct plan *plan)
 {
     struct ambassador *ambassador = plan->ambassador;
 
+    share_out(plan);
     for (uint32_t i = 0; i < ambassador->worker_count; i++)
         if (worker_apply(ambassador->workers[i], plan->services, plan->count) !=
             STATUS_OK)
@@ -415,11 +434,15 @@ enum status ambassador_reload(struct ambassador *ambassador,
                               struct config_error *error)
 {
     struct config *config = NULL;
+    char keys[256] = "";
     enum status status;
 
     if (!ambassador->reread)
         return refuse(error, "started without a file: nothing to read again");
     status = ambassador->reread(ambassador->reread_context, &config, error);
+    if (status == STATUS_OK &&
+        config_needs_restart(ambassador->config, config, keys, sizeof(keys)))
+        LOG(LOG_WARNING, "restart_needed", log_text("for", keys));
     if (status == STATUS_OK)
         status = ambassador_adopt(ambassador, config, error);
     if (status == STATUS_OK) {

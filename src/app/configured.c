@@ -30,6 +30,12 @@ static int run(struct arguments *arguments)
     return ambassador_run(config, load, arguments);
 }
 
+static void print_warning(void *context, const char *text)
+{
+    (void)context;
+    fprintf(stderr, "entente: warning: %s\n", text);
+}
+
 static int check(struct arguments *arguments)
 {
     struct config_error error = { .text = "" };
@@ -39,6 +45,7 @@ static int check(struct arguments *arguments)
     if (arguments_load(arguments, &config, &error) != STATUS_OK)
         return fail(arguments, &error);
     status = ambassador_check(config, &error);
+    config_each_warning(config, print_warning, NULL);
     if (status == STATUS_OK && arguments->wants_print)
         config_print(config, stdout);
     else if (status == STATUS_OK)

@@ -302,6 +302,10 @@ static void run(struct loop_task *task)
         reset_when_delivered(relay);
         return;
     }
+    if (relay->up_ended && relay->connection.failed != STATUS_OK) {
+        connection_failed(relay); /* a reset behind its FIN */
+        return;
+    }
     pull_up(relay);
     settle(relay);
 }
