@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct end {
     struct stream *stream;
-    unsigned generation; /* of those that its flow opened */
+    unsigned generation; /* which of those that its flow opened */
     uint64_t written, got, held;
     bool finished;  /* FIN wanted behind what is written */
     bool may_reset; /* something happened that ends in a reset */
@@ -29,6 +29,7 @@ static struct {
     struct end ends[FLOWS * 2];   /* two of each flow, by side */
     uint8_t links[2][LINK_BYTES]; /* from side i */
     size_t starts[2], lengths[2];
+    unsigned generations[FLOWS]; /* how many streams each opened */
     uint64_t now_us;
     bool closed;
 } world;
@@ -213,15 +214,12 @@ static void open_stream(int flow, int side, size_t amount)
         .class = amount > 200 ? CLASS_BULK : CLASS_AUTO,
     };
     struct end *end = &world.ends[2 * flow + side];
-    unsigned generation =
-        1 + (end->generation > other(end)->generation ? end->generation
-                                                      : other(end)->generation);
 
     if (end->stream || other(end)->stream)
         return;
-    *end = (struct end){ .generation = generation };
+    *end = (struct end){ .generation = ++world.generations[flow] };
     snprintf(metadata.service, sizeof(metadata.service), "%c%u", 'a' + flow,
-             generation);
+             end->generation);
     if (session_open(world.sessions[side], &metadata, end, NULL, world.now_us,
                      &end->stream) != STATUS_OK)
         end->stream = NULL;
