@@ -25,6 +25,32 @@ enum service_balance {
     BALANCE_HASH
 };
 
+/* How the endpoints of a service are asked whether they are fit. */
+enum health_protocol {
+    HEALTH_NONE, /* not at all: only connections show */
+    HEALTH_TCP,
+    HEALTH_HTTP,
+    HEALTH_REDIS,
+    HEALTH_POSTGRES,
+    HEALTH_MYSQL
+};
+
+enum health_role { HEALTH_ANY_ROLE, HEALTH_PRIMARY };
+
+struct service_health {
+    enum health_protocol protocol;
+    enum health_role role; /* redis, postgres: "master", "primary" */
+    uint64_t every_us;
+    uint64_t timeout_us; /* of one check */
+    uint32_t rise;       /* good answers in a row that make it fit */
+    uint32_t fall;       /* bad ones that make it unfit */
+    char path[256];      /* http */
+    char host[256];      /* http; "": the endpoint's address */
+    uint32_t expect;     /* http: the code; 0: any from 200 to 399 */
+    char user[64];       /* postgres: to log in as, without a password */
+    char database[64];   /* postgres; "": the user's */
+};
+
 struct service_options {
     char name[TEXT_MAX_NAME + 1];
     enum service_role role;
