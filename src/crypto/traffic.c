@@ -2,19 +2,18 @@
 #include "crypto/traffic.h"
 #include "base/bytes.h"
 #include "crypto/secret.h"
-#include <psa/crypto.h>
+#include <sodium.h>
 #include <string.h>
 
 #define MAX_BLOCK 128u /* of SHA-384 */
 #define MAX_HASH 48u
 
 static const struct {
-    psa_algorithm_t algorithm;
     size_t block_bytes;
     size_t hash_bytes;
 } hashes[] = {
-    [TRAFFIC_SHA256] = { PSA_ALG_SHA_256, 64, 32 },
-    [TRAFFIC_SHA384] = { PSA_ALG_SHA_384, 128, 48 },
+    [TRAFFIC_SHA256] = { 64, 32 },
+    [TRAFFIC_SHA384] = { 128, 48 },
 };
 
 enum traffic_hash traffic_hash(enum aead_kind kind)
@@ -32,25 +31,53 @@ struct part {
     size_t length;
 };
 
-/* The library has no reason to fail here, and we would have none to go on. */
-static void hash_parts(enum traffic_hash hash, const struct part parts[2],
-                       uint8_t *to)
+static void sha256_parts(const struct part parts[2], uint8_t *to)
 {
-    psa_hash_operation_t operation = PSA_HASH_OPERATION_INIT;
-    psa_status_t status = psa_hash_setup(&operation, hashes[hash].algorithm);
-    size_t length = 0;
+    crypto_hash_sha256_state state;
 
-    for (size_t i = 0; i < 2 && status == PSA_SUCCESS; i++)
-        status = psa_hash_update(&operation, parts[i].bytes, parts[i].length);
-    if (status == PSA_SUCCESS)
-        status =
-            psa_hash_finish(&operation, to, hashes[hash].hash_bytes, &length);
-    ASSERT(status == PSA_SUCCESS && length == hashes[hash].hash_bytes);
+    crypto_hash_sha256_init(&state);
+    for (size_t i = 0; i < 2; i++)
+        crypto_hash_sha256_update(&state, parts[i].bytes, parts[i].length);
+    crypto_hash_sha256_final(&state, to);
 }
 
 /*
- * HMAC (RFC 2104).  Not the library's: that one stores keys in a table that
- * can be full, and changing keys in the middle of a connection cannot fail.
+ * SHA-384 is SHA-512 that starts elsewhere and is cut (FIPS 180-4, sections
+ * 5.3.4 and 6.5); libsodium has only the latter.
+ */
+static void sha384_parts(const struct part parts[2], uint8_t *to)
+{
+    static const uint64_t start[8] = {
+        UINT64_C(0xcbbb9d5dc1059ed8), UINT64_C(0x629a292a367cd507),
+        UINT64_C(0x9159015a3070dd17), UINT64_C(0x152fecd8f70e5939),
+        UINT64_C(0x67332667ffc00b31), UINT64_C(0x8eb44a8768581511),
+        UINT64_C(0xdb0c2e0d64f98fa7), UINT64_C(0x47b5481dbefa4fa4)
+    };
+    crypto_hash_sha512_state state;
+    uint8_t whole[crypto_hash_sha512_BYTES];
+
+    crypto_hash_sha512_init(&state);
+    memcpy(state.state, start, sizeof(start));
+    for (size_t i = 0; i < 2; i++)
+        crypto_hash_sha512_update(&state, parts[i].bytes, parts[i].length);
+    crypto_hash_sha512_final(&state, whole);
+    memcpy(to, whole, hashes[TRAFFIC_SHA384].hash_bytes);
+    secret_wipe(whole, sizeof(whole));
+}
+
+static void hash_parts(enum traffic_hash hash, const struct part parts[2],
+                       uint8_t *to)
+{
+    if (hash == TRAFFIC_SHA256)
+        sha256_parts(parts, to);
+    else
+        sha384_parts(parts, to);
+}
+
+/*
+ * HMAC (RFC 2104).  Not mbedTLS's: that one allocates and keeps keys in a
+ * table that can be full, and changing keys in the middle of a connection
+ * cannot fail.
  */
 static void hmac(enum traffic_hash hash, const uint8_t *secret,
                  const uint8_t *message, size_t length, uint8_t *to)
