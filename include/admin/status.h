@@ -50,8 +50,8 @@ struct status_document {
 
 /*
  * JSON, malloc()ed; NULL without memory.  An endpoint of several workers is
- * one: up if any of them says so, otherwise as bad as the worst one says, its
- * counts added up.  Services of our own making ("*") are left out.
+ * one: up if any of them has seen it so, otherwise as bad as the worst one
+ * says, its counts added up.  Services of our own making ("*") are left out.
  */
 MUST_CHECK char *status_to_json(const struct status_document *document);
 

@@ -15,17 +15,32 @@ static size_t badness(const char *state)
     return i;
 }
 
-/* One worker that is up is enough; otherwise the worst is told. */
-static void take_state(struct place_sum *sum, const struct place_report *place)
+/*
+ * What nobody has tried yet is called up.  That is no news beside a worker who
+ * has; but a tunnel that is up is, without any connection.
+ */
+static bool is_hearsay(const struct place_report *place, enum service_role role)
 {
+    return badness(place->state) == 0 && role != SERVICE_CONSUME &&
+           place->connections == 0;
+}
+
+/* One worker that is up is enough; otherwise the worst is told. */
+static void take_state(struct place_sum *sum, const struct place_report *place,
+                       enum service_role role)
+{
+    bool is_known = sum->state && !sum->is_hearsay;
     bool is_up = badness(place->state) == 0;
 
-    if (sum->state && badness(sum->state) == 0)
+    if (is_known && badness(sum->state) == 0)
         return;
-    if (sum->state && !is_up && badness(place->state) <= badness(sum->state))
+    if (is_known && !is_up && badness(place->state) <= badness(sum->state))
+        return;
+    if (sum->state && is_hearsay(place, role))
         return;
     sum->state = place->state;
     sum->failure = is_up ? "" : place->failure;
+    sum->is_hearsay = is_hearsay(place, role);
 }
 
 /*
@@ -89,7 +104,7 @@ static void add_report(struct service_sum *sum,
         struct place_sum *place =
             get_place(sum, &told->address, told->is_inbound, i);
 
-        take_state(place, told);
+        take_state(place, told, report->role);
         if (*place->name == '\0')
             place->name = told->name;
         place->active += told->active;

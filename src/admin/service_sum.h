@@ -12,6 +12,7 @@ struct place_sum {
     const char *name;
     const char *source;
     const char *state; /* NULL: no worker has told */
+    bool is_hearsay;   /* who told has not tried */
     const char *failure;
     bool is_inbound;
     uint64_t active;

@@ -398,6 +398,39 @@ static void an_endpoint_that_is_not_up_is_as_bad_as_the_worst_says(void **state)
     check_merged(fixture, "unheard of", "down", "unheard of");
 }
 
+static void set_role(struct fixture *fixture, enum service_role role)
+{
+    fixture->statuses[0].role = role;
+    fixture->services[0][0].role = role;
+    fixture->services[1][0].role = role;
+}
+
+static void check_untried(struct fixture *fixture, size_t untried,
+                          const char *expected)
+{
+    set_place(&fixture->places[untried][0], "10.0.0.1:1", "up", "");
+    set_place(&fixture->places[1 - untried][0], "10.0.0.1:1", "resting", "x");
+    fixture->places[untried][0].connections = 0;
+    write_down(fixture);
+    check_text(endpoint(fixture, "10.0.0.1:1"), "state", expected);
+}
+
+static void who_has_not_tried_does_not_outvote_who_has(void **state)
+{
+    struct fixture *fixture = *state;
+
+    set_role(fixture, SERVICE_DIRECT);
+    check_untried(fixture, 0, "resting");
+    check_untried(fixture, 1, "resting");
+    fixture->places[0][0].state = "up";
+    fixture->places[0][0].connections = 0;
+    write_down(fixture); /* nobody has tried: no reason to doubt it */
+    check_text(endpoint(fixture, "10.0.0.1:1"), "state", "up");
+    set_role(fixture, SERVICE_CONSUME);
+    check_untried(fixture, 0, "up"); /* its tunnel is */
+    check_untried(fixture, 1, "up");
+}
+
 static void an_endpoint_is_one_in_whatever_order_it_is_told(void **state)
 {
     struct fixture *fixture = *state;
@@ -734,6 +767,7 @@ RUN_TESTS(WITH(it_has_what_outside_checks_rely_on),
           WITH(a_service_of_another_role_is_another_one),
           WITH(an_endpoint_is_up_if_any_worker_says_so),
           WITH(an_endpoint_that_is_not_up_is_as_bad_as_the_worst_says),
+          WITH(who_has_not_tried_does_not_outvote_who_has),
           WITH(an_endpoint_is_one_in_whatever_order_it_is_told),
           WITH(a_peer_that_dialled_us_is_an_endpoint_of_its_own),
           WITH(what_no_worker_has_told_of_is_unknown),
