@@ -52,6 +52,9 @@ static int configure(struct tls_settings *settings, enum tls_role role,
         return failed;
     mbedtls_ssl_conf_min_tls_version(config, MBEDTLS_SSL_VERSION_TLS1_3);
     mbedtls_ssl_conf_max_tls_version(config, MBEDTLS_SSL_VERSION_TLS1_3);
+    /* Compiled out of our build; a system's may have more. */
+    mbedtls_ssl_conf_tls13_key_exchange_modes(
+        config, MBEDTLS_SSL_TLS1_3_KEY_EXCHANGE_MODE_EPHEMERAL);
     mbedtls_ssl_conf_authmode(config, MBEDTLS_SSL_VERIFY_REQUIRED);
     mbedtls_ssl_conf_rng(config, mbedtls_psa_get_random,
                          MBEDTLS_PSA_RANDOM_STATE);
