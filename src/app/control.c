@@ -187,30 +187,44 @@ static void add_time(struct reply *reply, uint64_t timeout_us)
                 time, reason);
 }
 
-/* False, and |reply| has the reason, if it could not be reached until then. */
+static void pause_until(uint64_t until_us)
+{
+    uint64_t now_us = clock_now_us();
+    uint64_t left_us = until_us > now_us ? until_us - now_us : 0;
+    struct timespec pause = { .tv_nsec = (long)(left_us % CLOCK_SECOND * 1000),
+                              .tv_sec = (time_t)(left_us / CLOCK_SECOND) };
+
+    nanosleep(&pause, NULL);
+}
+
+/*
+ * False, and |reply| has the reason, if it could not be reached until then;
+ * asked a last time when the time is over.
+ */
 static bool wait_for(const struct control *control, const char *service,
                      uint64_t until_us, struct reply *reply)
 {
-    const struct timespec pause = { .tv_nsec = (long)(poll_us * 1000) };
     char target[sizeof("/probe?service=") + TEXT_MAX_NAME];
+    uint64_t now_us = clock_now_us();
 
     text_format(target, sizeof(target), "/probe?service=%s", service);
     for (;;) {
-        uint64_t now_us = clock_now_us();
-        uint64_t left_us = until_us > now_us ? until_us - now_us : 0;
+        uint64_t next_us = now_us + poll_us;
+        uint64_t left_us = until_us > next_us ? until_us - now_us : poll_us;
+        bool is_last = now_us >= until_us;
 
-        ask(control, "POST", target, left_us > poll_us ? left_us : poll_us,
-            reply);
+        ask(control, "POST", target, left_us, reply);
         if (is_good(reply))
             return true;
         if (!is_worth_waiting(reply))
             return false;
-        if (clock_now_us() + poll_us > until_us) {
+        if (is_last) {
             add_time(reply, control->timeout_us);
             return false;
         }
         clear(reply);
-        nanosleep(&pause, NULL);
+        pause_until(next_us < until_us ? next_us : until_us);
+        now_us = clock_now_us();
     }
 }
 

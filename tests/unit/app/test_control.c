@@ -275,11 +275,12 @@ static void wait_says_which_was_not_reached_and_why(void **state)
     play->probes_refused = 1000;
     check(play, "wait --timeout 500ms redis postgres --admin ADDR", 1, "",
           "entente: redis: not reached within 500ms: no tunnel is up\n");
-    assert_in_range(clock_now_us() - begun_us, 300000, 3000000);
-    assert_int_equal(play->probes, 3);
+    assert_in_range(clock_now_us() - begun_us, 500000, 3000000);
+    assert_in_range(play->probes, 2, 4);
+    play->probes = 0;
     check(play, "wait --timeout 0 redis --admin ADDR", 1, "",
           "entente: redis: not reached within 0: no tunnel is up\n");
-    assert_int_equal(play->probes, 4);
+    assert_int_equal(play->probes, 1);
 }
 
 static void wait_does_not_wait_for_a_stranger(void **state)
