@@ -225,17 +225,36 @@ static void on_answer(void *context, ares_status_t status, size_t timeouts,
     ares_free_string(bytes);
 }
 
+/* Our question, and how much may come back in one packet. */
+static ares_status_t make_query(const char *name, enum dns_type type,
+                                ares_dns_record_t **query)
+{
+    ares_dns_rr_t *options = NULL;
+    ares_status_t status =
+        ares_dns_record_create(query, 0, ARES_FLAG_RD, ARES_OPCODE_QUERY,
+                               ARES_RCODE_NOERROR);
+
+    if (status == ARES_SUCCESS)
+        status =
+            ares_dns_record_query_add(*query, name, (ares_dns_rec_type_t)type,
+                                      ARES_CLASS_IN);
+    if (status == ARES_SUCCESS)
+        status =
+            ares_dns_record_rr_add(&options, *query, ARES_SECTION_ADDITIONAL,
+                                   "", ARES_REC_TYPE_OPT, ARES_CLASS_IN, 0);
+    if (status == ARES_SUCCESS)
+        status = ares_dns_rr_set_u16(options, ARES_RR_OPT_UDP_SIZE, UDP_BYTES);
+    return status;
+}
+
 static void search(struct channel *channel, const char *name,
                    enum dns_type type, struct question *question)
 {
     ares_dns_record_t *query = NULL;
-    ares_status_t status =
-        ares_dns_record_create_query(&query, name, ARES_CLASS_IN,
-                                     (ares_dns_rec_type_t)type, 0,
-                                     ARES_FLAG_RD_BIT, UDP_BYTES);
+    ares_status_t status = make_query(name, type, &query);
 
     if (status == ARES_SUCCESS)
-        status = ares_search_dnsrec(channel->ares, query, on_answer, question);
+        (void)ares_search_dnsrec(channel->ares, query, on_answer, question);
     else
         finish(question, (int)status, NULL, 0);
     ares_dns_record_destroy(query);
