@@ -23,7 +23,6 @@
 #define MBEDTLS_CHACHA20_C
 #define MBEDTLS_CHACHAPOLY_C
 #define MBEDTLS_CIPHER_C
-#define MBEDTLS_CTR_DRBG_C
 #define MBEDTLS_ECDH_C
 #define MBEDTLS_ECDSA_C
 #define MBEDTLS_ECDSA_DETERMINISTIC
@@ -32,7 +31,6 @@
 #define MBEDTLS_ECP_DP_SECP256R1_ENABLED
 #define MBEDTLS_ECP_DP_SECP384R1_ENABLED
 #define MBEDTLS_ECP_NIST_OPTIM
-#define MBEDTLS_ENTROPY_C
 #define MBEDTLS_GCM_C
 #define MBEDTLS_HKDF_C
 #define MBEDTLS_HMAC_DRBG_C
@@ -46,8 +44,14 @@
 #define MBEDTLS_SHA512_C
 #define MBEDTLS_SHA256_USE_A64_CRYPTO_IF_PRESENT
 
-/* PSA, which TLS 1.3 is written against. */
+/*
+ * PSA, which TLS 1.3 is written against.  Random numbers are the kernel's, by
+ * way of crypto/library.c: there is no state to share over fork() or a copied
+ * machine, and none that a failed allocation could break.
+ */
+#define MBEDTLS_PSA_ASSUME_EXCLUSIVE_BUFFERS
 #define MBEDTLS_PSA_CRYPTO_C
+#define MBEDTLS_PSA_CRYPTO_EXTERNAL_RNG
 #define MBEDTLS_USE_PSA_CRYPTO
 
 /* Encodings. */

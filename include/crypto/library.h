@@ -10,8 +10,7 @@
 /*
  * The libraries underneath.  library_start() comes before anything else of
  * this layer and before any thread of ours; it may be called again, from any
- * thread.  It must come after the last fork(), or two processes would share
- * one state of the random generator.
+ * thread.  Randomness is the kernel's, so fork() and copied machines are safe.
  *
  * STATUS_CONFIG if a library is older than the floor below which it has holes
  * that reach us; STATUS_IO if the system gives no randomness.  |error| is one

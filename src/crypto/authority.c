@@ -4,10 +4,10 @@
 #include "base/text.h"
 #include "crypto/authority_write.h"
 #include "crypto/certificate.h"
+#include "crypto/entropy.h"
 #include "crypto/issue.h"
 #include "crypto/pem.h"
 #include "crypto/secret.h"
-#include <mbedtls/psa_util.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -68,11 +68,9 @@ static enum status load_key(struct authority *authority, const char *path)
     if (status != STATUS_OK)
         return status;
     if (mbedtls_pk_parse_key(&authority->key, bytes, length + 1, NULL, 0,
-                             mbedtls_psa_get_random,
-                             MBEDTLS_PSA_RANDOM_STATE) != 0 ||
+                             entropy_get, NULL) != 0 ||
         mbedtls_pk_check_pair(&authority->certificate.pk, &authority->key,
-                              mbedtls_psa_get_random,
-                              MBEDTLS_PSA_RANDOM_STATE) != 0)
+                              entropy_get, NULL) != 0)
         status =
             pem_refuse(authority->error,
                        "%s is not the private key of the CA beside it", path);

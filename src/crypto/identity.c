@@ -3,10 +3,10 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "crypto/certificate.h"
+#include "crypto/entropy.h"
 #include "crypto/identity_internal.h"
 #include "crypto/pem.h"
 #include "crypto/secret.h"
-#include <mbedtls/psa_util.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -84,9 +84,8 @@ static enum status load_key(struct identity *identity, const char *path,
 
     if (status != STATUS_OK)
         return status;
-    failed =
-        mbedtls_pk_parse_key(&identity->key, bytes, length + 1, NULL, 0,
-                             mbedtls_psa_get_random, MBEDTLS_PSA_RANDOM_STATE);
+    failed = mbedtls_pk_parse_key(&identity->key, bytes, length + 1, NULL, 0,
+                                  entropy_get, NULL);
     if (failed == MBEDTLS_ERR_PK_ALLOC_FAILED) {
         pem_refuse(error, "no memory to read the private key %s", path);
         status = STATUS_NO_MEMORY;
@@ -102,9 +101,8 @@ static enum status check_pair(struct identity *identity,
                               const char *certificate_path,
                               const char *key_path, struct crypto_error *error)
 {
-    if (mbedtls_pk_check_pair(&identity->chain.pk, &identity->key,
-                              mbedtls_psa_get_random,
-                              MBEDTLS_PSA_RANDOM_STATE) == 0)
+    if (mbedtls_pk_check_pair(&identity->chain.pk, &identity->key, entropy_get,
+                              NULL) == 0)
         return STATUS_OK;
     return pem_refuse(error,
                       "the certificate %s and the private key %s do not belong "

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "crypto/issue.h"
 #include "crypto/der.h"
+#include "crypto/entropy.h"
 #include <mbedtls/md.h>
 #include <mbedtls/oid.h>
-#include <mbedtls/psa_util.h>
 #include <psa/crypto.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-#define RANDOM mbedtls_psa_get_random, MBEDTLS_PSA_RANDOM_STATE
+#define RANDOM entropy_get, NULL
 #define SEQUENCE (MBEDTLS_ASN1_CONSTRUCTED | MBEDTLS_ASN1_SEQUENCE)
 #define KEY_ID (MBEDTLS_ASN1_CONTEXT_SPECIFIC | 0)
 #define URI (MBEDTLS_ASN1_CONTEXT_SPECIFIC | 6)

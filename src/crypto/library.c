@@ -2,6 +2,7 @@
 #include "crypto/library.h"
 #include "base/text.h"
 #include "crypto/aead.h"
+#include "crypto/entropy.h"
 #include <mbedtls/version.h>
 #include <psa/crypto.h>
 #include <pthread.h>
@@ -47,6 +48,8 @@ bool library_is_recent(const char *version, const char *floor)
 
 static void start(void)
 {
+    unsigned char probe[16];
+
     for (size_t i = 0; library_version(i); i++) {
         const struct library_version *library = library_version(i);
 
@@ -59,7 +62,8 @@ static void start(void)
         return;
     }
     /* Looks for the processor's instructions while there is one thread. */
-    if (sodium_init() >= 0 && psa_crypto_init() == PSA_SUCCESS &&
+    if (sodium_init() >= 0 && entropy_get(NULL, probe, sizeof(probe)) == 0 &&
+        psa_crypto_init() == PSA_SUCCESS &&
         (aead_is_available(AEAD_AES_256_GCM) ||
          aead_is_available(AEAD_CHACHA20_POLY1305)))
         return;

@@ -2,10 +2,10 @@
 #include "crypto/revocation_list.h"
 #include "base/bytes.h"
 #include "crypto/der.h"
+#include "crypto/entropy.h"
 #include <mbedtls/asn1.h>
 #include <mbedtls/md.h>
 #include <mbedtls/oid.h>
-#include <mbedtls/psa_util.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -102,9 +102,8 @@ static bool sign(mbedtls_pk_context *key, const struct der *body,
 
     return mbedtls_md(sha256, body->at, der_length(body), hash) == 0 &&
            mbedtls_pk_sign(key, MBEDTLS_MD_SHA256, hash, sizeof(hash),
-                           signature, MAX_SIGNATURE, length,
-                           mbedtls_psa_get_random,
-                           MBEDTLS_PSA_RANDOM_STATE) == 0;
+                           signature, MAX_SIGNATURE, length, entropy_get,
+                           NULL) == 0;
 }
 
 /* |body| stands where it will; signature and frame go around it. */

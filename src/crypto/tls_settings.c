@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "crypto/tls_settings.h"
 #include "crypto/aead.h"
+#include "crypto/entropy.h"
 #include "crypto/identity_internal.h"
 #include "crypto/trust_path.h"
-#include <mbedtls/psa_util.h>
 #include <stdlib.h>
 
 /* The first one's share goes with the first message. */
@@ -56,8 +56,7 @@ static int configure(struct tls_settings *settings, enum tls_role role,
     mbedtls_ssl_conf_tls13_key_exchange_modes(
         config, MBEDTLS_SSL_TLS1_3_KEY_EXCHANGE_MODE_EPHEMERAL);
     mbedtls_ssl_conf_authmode(config, MBEDTLS_SSL_VERIFY_REQUIRED);
-    mbedtls_ssl_conf_rng(config, mbedtls_psa_get_random,
-                         MBEDTLS_PSA_RANDOM_STATE);
+    mbedtls_ssl_conf_rng(config, entropy_get, NULL);
     mbedtls_ssl_conf_ciphersuites(config, settings->suites);
     mbedtls_ssl_conf_groups(config, groups);
     mbedtls_ssl_conf_sig_algs(config, signatures);

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "crypto/der.h"
+#include "crypto/entropy.h"
 #include "crypto/identity_internal.h"
 #include "crypto/library.h"
 #include "crypto/revocation_list.h"
@@ -12,7 +13,6 @@
 #include <ftw.h>
 #include <mbedtls/oid.h>
 #include <mbedtls/pem.h>
-#include <mbedtls/psa_util.h>
 #include <mbedtls/x509_crt.h>
 #include <psa/crypto.h>
 #include <stdio.h>
@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define RANDOM mbedtls_psa_get_random, MBEDTLS_PSA_RANDOM_STATE
+#define RANDOM entropy_get, NULL
 #define SEQUENCE (MBEDTLS_ASN1_CONSTRUCTED | MBEDTLS_ASN1_SEQUENCE)
 
 struct forged {
