@@ -2,11 +2,7 @@
 /* entente: a command line is a command, and a command is a function. */
 #include "app/ambassador.h"
 #include "app/configured.h"
-#if __has_include("app/control.h")
 #include "app/control.h"
-#else
-#define control_main configured_check_main
-#endif
 #include "app/pki.h"
 #include "crypto/library.h"
 #include "net/loop.h"
