@@ -75,7 +75,7 @@ def test_a_connection_without_a_byte_ends_without_a_byte(box, make_pair):
         with ports.connect(pair.address) as sock:
             sock.shutdown(socket.SHUT_WR)
             assert sock.recv(1) == b""
-    assert server.seen(1)[0].end == "fin"
+    assert server.empty().end == "fin"
 
 
 @pytest.mark.parametrize("where", ["application", "service", "both"])

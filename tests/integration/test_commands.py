@@ -56,7 +56,10 @@ def test_status_has_the_promised_fields(box, make_pair):
             up = [one for one in status["tunnels"] if one["state"] == "up"]
             other = pair.db if end == "consumer" else pair.web
             assert {one["peer"] for one in up} == {other.identity}
-            assert sum(one["streams"] for one in up) == 1
+            ambassador = getattr(pair, end)
+            wait_until(lambda ambassador=ambassador: sum(
+                one["streams"] for one in ambassador.tunnels()) == 1, 5,
+                "the tunnels carry one stream")
             certificate = status["certificates"][0]
             assert certificate["identity"].startswith("spiffe://test/")
             assert 80 < certificate["days_left"] < 91

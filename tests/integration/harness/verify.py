@@ -29,7 +29,10 @@ class Seen(dict):
 
 
 def parse(log):
-    """The lines about transfers in |log|, by key; key 0 is nobody's."""
+    """The lines about transfers in |log|, by key.
+
+    Key 0 is that of connections which ended before they had a plan.
+    """
     seen = {}
     for line in log.splitlines():
         words = dict(word.split("=", 1) for word in line.split() if "=" in word)
@@ -50,12 +53,21 @@ class Server:
                               str(timeout)], namespace=namespace)
         self.process.says("listening")
 
-    def seen(self, count=None, timeout=15):
-        """What it saw by key, once it has seen |count| transfers end."""
-        if count:
-            wait_until(lambda: len(parse(self.process.log)) >= count, timeout,
-                       f"the server saw {count} transfers end")
-        return parse(self.process.log)
+    def seen(self, count=0, timeout=15):
+        """What it saw by key, once it has seen |count| transfers end.
+
+        Connections without a plan, as `entente wait` makes, do not count.
+        """
+        def transfers():
+            return {key: seen for key, seen in parse(self.process.log).items()
+                    if key}
+        wait_until(lambda: len(transfers()) >= count, timeout,
+                   f"the server saw {count} transfers end")
+        return transfers()
+
+    def empty(self):
+        """How the last connection without a plan ended; None: no such."""
+        return parse(self.process.log).get(0)
 
 
 class Client:
