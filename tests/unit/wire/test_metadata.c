@@ -319,7 +319,7 @@ static void credit_is_from_1024_to_1048576(void **state)
     assert_true(greets_with(0x03, "\0\20\0\0", 4));
     assert_false(greets_with(0x03, "\0\20\0\1", 4));
     assert_false(greets_with(0x03, "\4\0", 2));
-    assert_false(greets_with(0x03, "\0\0\0\4\0", 5));
+    assert_false(greets_with(0x03, "\0\0\4\0\0", 5));
 }
 
 static void any_count_of_streams_passes(void **state)
@@ -328,6 +328,7 @@ static void any_count_of_streams_passes(void **state)
     assert_true(greets_with(0x02, "\0\0\0\0", 4));
     assert_true(greets_with(0x02, "\377\377\377\377", 4));
     assert_false(greets_with(0x02, "\377\377\377", 3));
+    assert_false(greets_with(0x02, "\0\0\0\1\0", 5));
 }
 
 static void texts_for_people_are_printable_and_short(void **state)

@@ -66,7 +66,9 @@ static void adding_twice_is_adding_once(void **state)
     start(&fixture);
     add(&fixture, 1);
     add(&fixture, 2);
-    add(&fixture, 1);
+    assert_int_equal(serve(&fixture, 1), 1);
+    add(&fixture, 1); /* its turn goes on */
+    assert_int_equal(serve(&fixture, 1), 1);
     schedule_remove(&fixture.streams[1]);
     assert_int_equal(serve(&fixture, 1), 2);
     schedule_remove(&fixture.streams[2]);

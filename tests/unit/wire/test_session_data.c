@@ -400,6 +400,24 @@ static void an_acknowledgement_travels_with_what_is_sent_anyway(void **state)
     raw_stop(&raw);
 }
 
+static void nothing_is_acknowledged_twice(void **state)
+{
+    struct stream *stream;
+
+    (void)state;
+    raw_start_ready(&raw, SESSION_ACCEPTOR, NULL);
+    stream = raw_accept(&raw, 0);
+    raw_put_data(&raw, 1, 0, 100, false);
+    (void)raw_expect(&raw, SESSION_DATA);
+    session_consumed(raw.session, stream, 100, raw.now_us);
+    raw.now_us += 25 * CLOCK_MS;
+    (void)raw_expect_frame(&raw, FRAME_WINDOW, 1);
+    session_accept(raw.session, stream, raw.now_us); /* as is known by now */
+    raw.now_us += 25 * CLOCK_MS;
+    raw_expect_no_frame(&raw);
+    raw_stop(&raw);
+}
+
 static void credit_is_renewed_at_once_when_half_is_used_up(void **state)
 {
     struct stream *stream;
@@ -652,6 +670,7 @@ RUN_TESTS(TEST(data_goes_out_at_rising_offsets_in_full_records),
           TEST(a_frame_may_come_in_any_pieces),
           TEST(consumed_bytes_are_acknowledged_within_25_ms),
           TEST(an_acknowledgement_travels_with_what_is_sent_anyway),
+          TEST(nothing_is_acknowledged_twice),
           TEST(credit_is_renewed_at_once_when_half_is_used_up),
           TEST(bytes_that_are_not_consumed_give_no_credit),
           TEST(windows_grow_with_the_path), TEST(fin_goes_with_the_last_byte),
