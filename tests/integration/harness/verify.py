@@ -66,8 +66,10 @@ class Server:
         return transfers()
 
     def empty(self):
-        """How the last connection without a plan ended; None: no such."""
-        return parse(self.process.log).get(0)
+        """How each connection without a plan ended."""
+        return [line.split("end=")[1].split()[0]
+                for line in self.process.log.splitlines()
+                if line.startswith("key=0 ")]
 
 
 class Client:
