@@ -585,7 +585,8 @@ static bool aborts(struct traffic *traffic)
     assert_true(child >= 0);
     if (child == 0) {
         signal(SIGABRT, SIG_DFL);
-        freopen("/dev/null", "w", stderr);
+        if (!freopen("/dev/null", "w", stderr))
+            _exit(1);
         traffic_next_nonce(traffic, nonce);
         _exit(0);
     }
