@@ -13,7 +13,8 @@ python=/usr/bin/python3
 
 # What it takes to build everything, tests included.
 build_packages="ca-certificates cmake gcc libc6-dev ninja-build pkg-config
-    libyaml-dev libjansson-dev libcmocka-dev libc-ares-dev"
+    libyaml-dev libjansson-dev libcmocka-dev libc-ares-dev libavahi-core-dev
+    libzookeeper-st-dev"
 clang_packages="clang libclang-rt-dev"
 
 say() { printf '%s\n' "entente: $*" >&2; }

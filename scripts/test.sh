@@ -25,7 +25,8 @@ cd "$root"
 all="checks unit sim fuzz integration sanitized tsan valgrind"
 test_packages="python3 python3-pytest binutils iproute2 nftables tcpdump curl
     socat redis-server redis-tools postgresql postgresql-contrib nginx
-    openssh-server openssh-client haproxy procps openssl"
+    openssh-server openssh-client haproxy procps openssl zookeeper
+    default-jre-headless knot knot-dnsutils avahi-daemon avahi-utils dbus iptables"
 results=$root/build/results
 rm -rf "$results"
 mkdir -p "$results"
@@ -72,7 +73,7 @@ run_pytest() {
     local part=$1 binary=$2 status
     shift 2
     need_packages $test_packages
-    build release verify || return
+    build release verify watch_source announce_service || return
     ENTENTE_BINARY=$root/$binary "$python" -m pytest -q \
         -p no:cacheprovider --rootdir tests/integration tests/integration \
         --junitxml "$results/$part.xml" "$@"
