@@ -34,7 +34,7 @@ FENCES = {
     "c-ares": (r"ares", "discovery"),
     "ZooKeeper": (r"zookeeper/", "discovery"),
     "Avahi": (r"avahi-", "discovery"),
-    "libyaml": (r"yaml\.h", "config"),
+    "libyaml": (r"yaml\.h", "config discovery"),
     "jansson": (r"jansson", "discovery admin app"),
 }
 
@@ -94,7 +94,7 @@ def self_test():
         "PSA": ("src/app/b.c", '#include <psa/crypto.h>\n'),
         "libsodium": ("src/config/b.c", '#include <sodium.h>\n'),
         "c-ares": ("src/service/b.c", '#include <ares.h>\n'),
-        "libyaml": ("src/discovery/b.c", '#include <yaml.h>\n'),
+        "libyaml": ("src/service/b.c", '#include <yaml.h>\n'),
         "jansson": ("src/config/b.c", '#include <jansson.h>\n'),
         "a stranger": ("src/util/b.c", '#include <stdio.h>\n'),
         "a header": ("include/net/b.h", '#include "service/a.h"\n'),

@@ -3,7 +3,7 @@
  * Taking a configuration, the first or a later one: first everything that can
  * fail, with nothing changed that could not be undone; then the change.
  */
-#include "ambassador_internal.h"
+#include "app/ambassador_internal.h"
 #include "base/log.h"
 #include "crypto/library.h"
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * STARTING --everything opened--> READY --drain--> DRAINING --> ended
  */
 #define _GNU_SOURCE /* CPU_COUNT() */
-#include "ambassador_internal.h"
+#include "app/ambassador_internal.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"

@@ -3,7 +3,7 @@
  * Services as the main thread sees them: doors where applications come in,
  * directories that say where the service is, and the choice of a worker.
  */
-#include "ambassador_internal.h"
+#include "app/ambassador_internal.h"
 #include "base/log.h"
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What an operator may ask of a running ambassador, as HTTP routes. */
 #include "admin/status.h"
-#include "ambassador_internal.h"
 #include "app/admin_address.h"
+#include "app/ambassador_internal.h"
 #include "base/clock.h"
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/clock.h"
 #include "discovery/level_watch.h"
-#include "resolver_internal.h"
+#include "discovery/resolver_internal.h"
 #include <netdb.h>
 #include <pthread.h>
 #include <stdlib.h>

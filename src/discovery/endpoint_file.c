@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "discovery/endpoint_file.h"
 #include "base/text.h"
-#include "endpoint_file_internal.h"
+#include "discovery/endpoint_file_internal.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

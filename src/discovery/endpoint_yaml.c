@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A list of endpoints in YAML, read from libyaml's events as they come. */
 #include "base/text.h"
-#include "endpoint_file_internal.h"
+#include "discovery/endpoint_file_internal.h"
 #include <string.h>
 #include <yaml.h>
 

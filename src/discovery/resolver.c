@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/log.h"
-#include "resolver_internal.h"
+#include "discovery/resolver_internal.h"
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
