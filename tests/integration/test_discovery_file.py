@@ -45,6 +45,19 @@ def test_a_file_written_in_place_is_read_when_it_is_closed(path):
         source.wait_for("127.0.0.3:1", "127.0.0.4:1", "127.0.0.5:1", timeout=1)
 
 
+def test_a_file_that_is_written_again_at_once_is_waited_for(path):
+    with Watch(f"file:{path}") as source:
+        source.wait_for("127.0.0.2:1")
+        path.write_text("127.0.0.3:1\n")
+        with path.open("w") as out:
+            out.write("127.0.0.4:1\n127.0.0.5")
+            out.flush()
+            source.stays(lambda line: addresses(line) == ["127.0.0.2:1"] and
+                         not line["stale"], 0.5)
+            out.write(":1\n")
+        source.wait_for("127.0.0.4:1", "127.0.0.5:1", timeout=1)
+
+
 def test_a_file_that_is_never_closed_is_read_when_it_is_quiet(path):
     with Watch(f"file:{path}") as source:
         source.wait_for("127.0.0.2:1")

@@ -176,6 +176,69 @@ def test_names_of_servers_are_resolved_without_blocking(server, client):
             source.wait_for("127.0.0.2:1", timeout=8)
 
 
+class Cutter:
+    """A way to the server that breaks once, after so many bytes of answers."""
+
+    def __init__(self, server, after):
+        self.left = after
+        self.server = ("127.0.0.1", server.port)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                near, _ = self.listener.accept()
+            except OSError:
+                return
+            far = socket.create_connection(self.server)
+            for one, other, counted in ((near, far, False), (far, near, True)):
+                threading.Thread(target=self._carry, daemon=True,
+                                 args=(one, other, counted)).start()
+
+    def _carry(self, one, other, counted):
+        try:
+            while piece := one.recv(16 if counted else 4096):
+                if counted and self.left is not None:
+                    self.left -= len(piece)
+                    if self.left < 0:
+                        self.left = None
+                        break
+                other.sendall(piece)
+        except OSError:
+            pass
+        for end in (one, other):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+
+def test_an_answer_cut_anywhere_is_never_half_an_answer(server, client):
+    for i in (1, 2, 3):
+        client.create(f"{PATH}/m{i}", nerve(i))
+    wanted = [f"127.0.0.2:{i}" for i in (1, 2, 3)]
+    with contextlib.ExitStack() as stack:
+        for after in range(32, 620, 32):
+            cutter = Cutter(server, after)
+            stack.callback(cutter.close)
+            source = stack.enter_context(
+                Watch(f"zookeeper:127.0.0.1:{cutter.port}{PATH}"))
+            stack.callback(lambda source=source: all_or_none(source, wanted))
+            source.wait_for(*wanted, timeout=20)
+
+
+def all_or_none(source, wanted):
+    source.now()
+    assert all(addresses(line) == wanted for line in source.lines
+               if line["known"])
+
+
 def test_our_session_may_expire(server, client):
     client.create(f"{PATH}/a", nerve(1))
     with watch(server) as source:
