@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: MIT */
+#include "support/tunnel/stranger.h"
+#include "base/clock.h"
+#include "wire/metadata.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define PATIENCE_US (10 * CLOCK_SECOND)
+
+static void set_non_blocking(int fd)
+{
+    ASSERT(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == 0);
+}
+
+/* One turn of the wait that began at |began_us|. */
+static void wait_a_turn(struct loop *loop, uint64_t began_us)
+{
+    ASSERT(clock_now_us() - began_us < PATIENCE_US);
+    loop_turn(loop, CLOCK_MS);
+}
+
+struct stranger *stranger_new(struct loop *loop, const struct papers *papers,
+                              const char *name, enum tls_role role, int fd)
+{
+    struct stranger *stranger = calloc(1, sizeof(*stranger));
+
+    ASSERT(stranger);
+    stranger->loop = loop;
+    stranger->role = role;
+    stranger->fd = fd;
+    stranger->ending = -1;
+    stranger->next = role == TLS_CLIENT ? 1 : 2;
+    stranger->out = bytes_writer(stranger->frames, sizeof(stranger->frames));
+    set_non_blocking(fd);
+    papers_load(papers, name, &stranger->identity, &stranger->trust);
+    ASSERT(tls_settings_new(stranger->identity, stranger->trust, TUNNEL_ALPN,
+                            &stranger->settings) == STATUS_OK);
+    stranger->tls = tls_new(role, stranger->settings);
+    ASSERT(stranger->tls);
+    return stranger;
+}
+
+void stranger_free(struct stranger *stranger)
+{
+    if (!stranger)
+        return;
+    if (stranger->fd >= 0)
+        close(stranger->fd);
+    tls_free(stranger->tls);
+    tls_settings_free(stranger->settings);
+    identity_free(stranger->identity);
+    trust_free(stranger->trust);
+    free(stranger);
+}
+
+int stranger_dial(struct loop *loop, const struct address *address)
+{
+    int fd = socket(address->family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    (void)loop; /* the kernel answers by itself */
+    ASSERT(fd >= 0 && connect(fd, &address->any, address->length) == 0);
+    return fd;
+}
+
+int stranger_accept(struct loop *loop, int listener)
+{
+    uint64_t began_us = clock_now_us();
+    int fd;
+
+    set_non_blocking(listener);
+    while ((fd = accept(listener, NULL, NULL)) < 0)
+        wait_a_turn(loop, began_us);
+    return fd;
+}
+
+/* ---- the handshake ---- */
+
+static void send_outgoing(struct stranger *stranger)
+{
+    size_t length;
+    const uint8_t *bytes = tls_outgoing(stranger->tls, &length);
+
+    while (length > 0) {
+        stranger_send_raw(stranger, bytes, length);
+        tls_sent(stranger->tls, length);
+        bytes = tls_outgoing(stranger->tls, &length);
+    }
+}
+
+/* What there is to read goes into the handshake; false if it ended. */
+static bool feed(struct stranger *stranger)
+{
+    uint8_t bytes[16384];
+    ssize_t got = recv(stranger->fd, bytes, sizeof(bytes), 0);
+
+    if (got > 0)
+        return tls_incoming(stranger->tls, bytes, (size_t)got) == STATUS_OK;
+    if (got < 0 && errno == EAGAIN)
+        return true;
+    stranger->ending = got < 0 ? errno : 0;
+    return false;
+}
+
+bool stranger_shake(struct stranger *stranger)
+{
+    uint64_t began_us = clock_now_us();
+    bool established = false;
+
+    for (;;) {
+        enum status status = tls_step(stranger->tls, &established);
+
+        send_outgoing(stranger);
+        if (status != STATUS_OK)
+            return false;
+        if (established)
+            break;
+        wait_a_turn(stranger->loop, began_us);
+        if (!feed(stranger))
+            return false;
+    }
+    stranger->wire_length =
+        tls_take_surplus(stranger->tls, stranger->wire, sizeof(stranger->wire));
+    return true;
+}
+
+void stranger_hello(struct stranger *stranger, uint32_t max_streams,
+                    uint32_t credit)
+{
+    struct stranger_frame frame;
+
+    stranger_put_hello(stranger, max_streams, credit);
+    stranger_send(stranger);
+    stranger_find(stranger, FRAME_HELLO, 0, &frame);
+}
+
+struct stranger *stranger_meet(struct loop *loop, const struct papers *papers,
+                               const char *name, enum tls_role role, int fd)
+{
+    struct stranger *stranger = stranger_new(loop, papers, name, role, fd);
+
+    ASSERT(stranger_shake(stranger));
+    stranger_hello(stranger, 1000, 65536);
+    return stranger;
+}
+
+/* ---- out ---- */
+
+void stranger_put_hello(struct stranger *stranger, uint32_t max_streams,
+                        uint32_t credit)
+{
+    struct hello hello = { .instance = { 7 },
+                           .max_streams = max_streams,
+                           .credit = credit,
+                           .version = "stranger 1",
+                           .node = "stranger" };
+    uint8_t payload[512];
+    struct bytes_writer writer = bytes_writer(payload, sizeof(payload));
+
+    hello_encode(&hello, &writer);
+    frame_encode_header(&stranger->out, FRAME_HELLO, 0, bytes_written(&writer),
+                        0);
+    bytes_put(&stranger->out, payload, bytes_written(&writer));
+}
+
+uint32_t stranger_put_open(struct stranger *stranger, const char *service)
+{
+    struct metadata metadata = { .class = CLASS_AUTO };
+    uint8_t payload[128];
+    struct bytes_writer writer = bytes_writer(payload, sizeof(payload));
+    uint32_t id = stranger->next;
+
+    stranger->next += 2;
+    snprintf(metadata.service, sizeof(metadata.service), "%s", service);
+    metadata_encode(&metadata, &writer);
+    frame_encode_header(&stranger->out, FRAME_OPEN, 0, bytes_written(&writer),
+                        id);
+    bytes_put(&stranger->out, payload, bytes_written(&writer));
+    return id;
+}
+
+void stranger_put_data(struct stranger *stranger, uint32_t id, uint64_t offset,
+                       const void *bytes, size_t length, bool fin)
+{
+    frame_put_data_header(&stranger->out, id, offset, length, fin);
+    if (length > 0)
+        bytes_put(&stranger->out, bytes, length);
+}
+
+static size_t seal(struct stranger *stranger, uint8_t *to, size_t max_record)
+{
+    size_t length = bytes_written(&stranger->out), sealed = 0;
+    uint8_t plaintext[TLS_MAX_PLAINTEXT + 1];
+
+    ASSERT(!stranger->out.failed);
+    for (size_t at = 0; at < length;) {
+        size_t part = length - at < max_record ? length - at : max_record;
+
+        memcpy(plaintext, stranger->frames + at, part);
+        sealed += tls_seal(stranger->tls, plaintext, part, to + sealed);
+        at += part;
+    }
+    stranger->out = bytes_writer(stranger->frames, sizeof(stranger->frames));
+    return sealed;
+}
+
+size_t stranger_seal(struct stranger *stranger, uint8_t *to)
+{
+    return seal(stranger, to, TLS_MAX_PLAINTEXT);
+}
+
+void stranger_send_in_records(struct stranger *stranger, size_t max_record)
+{
+    size_t frames = bytes_written(&stranger->out);
+    size_t records = frames / max_record + 1;
+    uint8_t *sealed = malloc(frames + records * TLS_SEAL_OVERHEAD);
+
+    ASSERT(sealed);
+    stranger_send_raw(stranger, sealed, seal(stranger, sealed, max_record));
+    free(sealed);
+}
+
+void stranger_send(struct stranger *stranger)
+{
+    stranger_send_in_records(stranger, TLS_MAX_PLAINTEXT);
+}
+
+void stranger_send_raw(struct stranger *stranger, const void *bytes,
+                       size_t length)
+{
+    uint64_t began_us = clock_now_us();
+    const uint8_t *at = bytes;
+
+    while (length > 0) {
+        ssize_t sent = send(stranger->fd, at, length, MSG_NOSIGNAL);
+
+        if (sent > 0) {
+            at += sent;
+            length -= (size_t)sent;
+        } else if (errno == EAGAIN) {
+            wait_a_turn(stranger->loop, began_us);
+        } else {
+            return; /* it has gone: reading will tell how */
+        }
+    }
+}
+
+/* ---- in ---- */
+
+static void open_records(struct stranger *stranger)
+{
+    uint8_t *at = stranger->wire;
+    size_t length = stranger->wire_length;
+
+    while (!stranger->is_closed) {
+        struct tls_record record;
+        enum status status = tls_open(stranger->tls, at, length, &record);
+
+        if (status == STATUS_CLOSED) {
+            stranger->is_closed = true;
+            break;
+        }
+        ASSERT(status == STATUS_OK);
+        if (record.consumed == 0)
+            break;
+        ASSERT(stranger->plain_length + record.length <=
+               sizeof(stranger->plain));
+        memcpy(stranger->plain + stranger->plain_length, record.plaintext,
+               record.length);
+        stranger->plain_length += record.length;
+        at += record.consumed;
+        length -= record.consumed;
+    }
+    memmove(stranger->wire, at, length);
+    stranger->wire_length = length;
+}
+
+static void make_room(struct stranger *stranger)
+{
+    stranger->plain_length -= stranger->plain_at;
+    memmove(stranger->plain, stranger->plain + stranger->plain_at,
+            stranger->plain_length);
+    stranger->plain_at = 0;
+}
+
+void stranger_read(struct stranger *stranger)
+{
+    make_room(stranger);
+    open_records(stranger); /* what came with the handshake */
+    while (stranger->ending < 0 &&
+           stranger->plain_length < sizeof(stranger->plain) / 2) {
+        ssize_t got =
+            recv(stranger->fd, stranger->wire + stranger->wire_length,
+                 sizeof(stranger->wire) / 2 - stranger->wire_length, 0);
+
+        if (got < 0 && errno == EAGAIN)
+            return;
+        if (got <= 0) {
+            stranger->ending = got < 0 ? errno : 0;
+            return;
+        }
+        stranger->wire_length += (size_t)got;
+        open_records(stranger);
+    }
+}
+
+static void parse(struct stranger_frame *frame, struct bytes_reader *reader)
+{
+    switch (frame->type) {
+    case FRAME_OPEN_FAIL:
+        frame->code = bytes_take_u16(reader);
+        frame->delivered = bytes_take_u8(reader);
+        break;
+    case FRAME_DATA:
+        frame->offset = bytes_take_u64(reader);
+        break;
+    case FRAME_WINDOW:
+        frame->consumed = bytes_take_u64(reader);
+        frame->limit = bytes_take_u64(reader);
+        break;
+    case FRAME_RESET:
+        frame->code = bytes_take_u16(reader);
+        frame->offset = bytes_take_u64(reader);
+        break;
+    case FRAME_STREAMS:
+        frame->number = bytes_take_u32(reader);
+        break;
+    case FRAME_PING:
+        frame->number = bytes_take_u64(reader);
+        break;
+    case FRAME_STOP:
+    case FRAME_GOAWAY:
+    case FRAME_CLOSE:
+        frame->code = bytes_take_u16(reader);
+        break;
+    case FRAME_HELLO:
+    case FRAME_OPEN:
+    case FRAME_FIRST_OPTIONAL:
+        break;
+    }
+    ASSERT(!reader->failed);
+}
+
+/* The next frame of any type. */
+static bool take_frame(struct stranger *stranger, struct stranger_frame *frame)
+{
+    const uint8_t *at = stranger->plain + stranger->plain_at;
+    size_t left = stranger->plain_length - stranger->plain_at;
+    struct frame_header header;
+    struct bytes_reader reader;
+
+    if (left < FRAME_HEADER)
+        return false;
+    header = frame_decode_header(at);
+    ASSERT(!frame_fault(&header)); /* whatever it sends is well formed */
+    if (left < FRAME_HEADER + header.length)
+        return false;
+    stranger->plain_at += FRAME_HEADER + header.length;
+    memset(frame, 0, offsetof(struct stranger_frame, bytes));
+    frame->type = (enum frame_type)header.type;
+    frame->flags = header.flags;
+    frame->stream = header.stream;
+    reader = bytes_reader(at + FRAME_HEADER, header.length);
+    parse(frame, &reader);
+    frame->length = bytes_left(&reader);
+    memcpy(frame->bytes, reader.at, frame->length);
+    memcpy(frame->text, reader.at,
+           frame->length < sizeof(frame->text) ? frame->length
+                                               : sizeof(frame->text) - 1);
+    return true;
+}
+
+bool stranger_look(struct stranger *stranger, struct stranger_frame *frame)
+{
+    stranger_read(stranger);
+    while (take_frame(stranger, frame)) {
+        if (frame->type != FRAME_PING)
+            return true;
+        if (frame->flags & FRAME_FLAG_ANSWER)
+            continue;
+        if (!stranger->is_silent) {
+            frame_put_ping(&stranger->out, frame->number, true);
+            stranger_send(stranger);
+        }
+    }
+    return false;
+}
+
+void stranger_find(struct stranger *stranger, enum frame_type type,
+                   uint32_t stream, struct stranger_frame *frame)
+{
+    uint64_t began_us = clock_now_us();
+
+    for (;;) {
+        while (stranger_look(stranger, frame))
+            if (frame->type == type && frame->stream == stream)
+                return;
+        if (stranger->ending >= 0) {
+            fprintf(stderr, "stranger: the end (%d) instead of frame %d\n",
+                    stranger->ending, (int)type);
+            abort();
+        }
+        wait_a_turn(stranger->loop, began_us);
+    }
+}
+
+int stranger_ending(struct stranger *stranger)
+{
+    uint64_t began_us = clock_now_us();
+    struct stranger_frame frame;
+
+    for (;;) {
+        while (stranger_look(stranger, &frame))
+            ;
+        if (stranger->ending >= 0)
+            return stranger->ending;
+        wait_a_turn(stranger->loop, began_us);
+    }
+}
