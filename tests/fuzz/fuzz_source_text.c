@@ -24,6 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (zookeeper_place_parse(&place, text, error, sizeof(error)))
         ASSERT(place.count > 0 && place.path[0] == '/' &&
                strlen(place.path) > 1);
-    (void)announcement_is_name(text);
+    if (announcement_is_name(text))
+        ASSERT(text[0] != '\0' && strlen(text) <= 63 && !strchr(text, '/'));
     return 0;
 }
