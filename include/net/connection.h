@@ -110,6 +110,12 @@ int connection_take(struct connection *connection);
 size_t connection_unacknowledged(const struct connection *connection);
 
 /*
+ * Bytes that have arrived but were not read.  A reset does not take them back:
+ * connection_read() still gives them, and then the failure.
+ */
+size_t connection_unread(const struct connection *connection);
+
+/*
  * Both ends are idempotent, and drop the queue.  In order: what the kernel
  * has taken still arrives, then an end of file, even if this process dies.
  * But bytes in the queue would be missing before that end of file, so then

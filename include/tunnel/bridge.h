@@ -23,8 +23,9 @@ struct bridge {
     struct host *host; /* borrowed */
     /* The last thing to happen: the callee frees what embeds |bridge|. */
     void (*ended)(struct bridge *bridge, bool in_order);
-    uint64_t bytes[2];    /* read from each end */
-    bool was_finished[2]; /* its FIN was read and passed on */
+    uint64_t bytes[2];          /* read from each end */
+    bool was_finished[2];       /* its FIN was read and passed on */
+    struct connection *failing; /* was reset, but has bytes to be read */
     bool resetting;
     bool closing;
     bool in_order;

@@ -66,6 +66,7 @@ struct relay {
     bool up_finished;         /* by FIN */
     bool down_ended;          /* no more bytes come down */
     bool down_finished;       /* by FIN: it has yet to reach the connection */
+    bool failing;   /* the connection was reset, but has bytes to be read */
     bool resetting; /* reset the connection when it has its last bytes */
     bool closing;
 };

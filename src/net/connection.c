@@ -27,6 +27,8 @@ static enum status note_failure(struct connection *connection,
     if (connection->failed == STATUS_OK)
         connection->failed = reason;
     connection->writable = false;
+    /* What came before is there to be read, whether or not it was announced. */
+    connection->readable = !connection->ended;
     return connection->failed;
 }
 
@@ -307,6 +309,16 @@ size_t connection_unacknowledged(const struct connection *connection)
         domain == AF_UNIX)
         return 0; /* what a Unix socket took lies with the reader already */
     if (ioctl(connection->fd, SIOCOUTQ, &bytes) != 0 || bytes < 0)
+        return 0;
+    return (size_t)bytes;
+}
+
+size_t connection_unread(const struct connection *connection)
+{
+    int bytes = 0;
+
+    if (connection->fd < 0 || connection->ended ||
+        ioctl(connection->fd, FIONREAD, &bytes) != 0 || bytes < 0)
         return 0;
     return (size_t)bytes;
 }

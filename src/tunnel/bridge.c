@@ -46,19 +46,31 @@ static void look_at_linger(struct lingering *lingering, bool is_over)
 {
     struct bridge *bridge = CONTAINER_OF(lingering, struct bridge, lingering);
 
-    if (is_over || is_delivered(bridge))
+    if (is_over || (bridge->resetting && is_delivered(bridge)))
         end(bridge, false);
 }
 
-/* |from| failed: the other end gets what was read, then a reset. */
+/*
+ * |from| failed: the other end gets what had come before, which run() goes on
+ * to read, then a reset.
+ */
 static void reset_behind(struct bridge *bridge, struct connection *from)
 {
+    if (bridge->failing && bridge->failing != from) { /* both have */
+        end(bridge, false);
+        return;
+    }
+    if (!bridge->failing) {
+        bridge->failing = from;
+        host_linger(bridge->host, &bridge->lingering, look_at_linger);
+        loop_schedule(bridge->host->loop, &bridge->task);
+    }
+    if (connection_unread(from) > 0)
+        return;
     connection_reset(from);
     bridge->resetting = true;
     if (is_delivered(bridge))
         end(bridge, false);
-    else
-        host_linger(bridge->host, &bridge->lingering, look_at_linger);
 }
 
 /* Write |bytes| of host.input to |to|; what it does not take is queued. */
@@ -125,7 +137,8 @@ static void flush(struct bridge *bridge)
         struct connection *to = &bridge->ends[i];
         size_t taken;
 
-        if (to->fd >= 0 && (to->queue.bytes > 0 || to->finish_wanted) &&
+        if (to != bridge->failing && to->fd >= 0 &&
+            (to->queue.bytes > 0 || to->finish_wanted) &&
             connection_flush(to, &taken) != STATUS_OK)
             reset_behind(bridge, to);
     }
@@ -148,8 +161,9 @@ static void run(struct loop_task *task)
             end(bridge, false);
         return;
     }
-    pump(bridge, BRIDGE_APPLICATION);
-    pump(bridge, BRIDGE_SERVICE);
+    for (int i = 0; i < 2; i++)
+        if (!bridge->failing || bridge->failing == &ends[i])
+            pump(bridge, i);
     if (!bridge->closing && bridge->was_finished[0] &&
         bridge->was_finished[1] && ends[0].finished && ends[1].finished)
         end(bridge, true);

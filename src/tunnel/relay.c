@@ -84,7 +84,7 @@ static void look_at_linger(struct lingering *lingering, bool is_over)
 {
     struct relay *relay = CONTAINER_OF(lingering, struct relay, lingering);
 
-    if (!is_over && !is_delivered(relay))
+    if (!is_over && (!relay->resetting || !is_delivered(relay)))
         return;
     if (relay->stream) /* whatever has not left by now will not */
         session_reset(tunnel_session(relay->tunnel), relay->stream, CODE_RESET);
@@ -110,25 +110,39 @@ static void reset_connection(struct relay *relay, enum relay_ending ending)
     reset_when_delivered(relay);
 }
 
-/* The connection failed: pass on what was read, then the reset. */
+/* The connection failed and was read to its end: the reset goes behind it. */
+static void reset_stream(struct relay *relay)
+{
+    relay->up_ended = true;
+    relay->resetting = true;
+    connection_reset(&relay->connection);
+    session_reset_behind(tunnel_session(relay->tunnel), relay->stream,
+                         CODE_RESET, loop_now_us(relay->host->loop));
+    tunnel_touch(relay->tunnel);
+    reset_when_delivered(relay);
+}
+
+/*
+ * The connection failed.  Nothing goes down any more, but what it sent before
+ * is still passed on: a reset does not take back what has arrived, as it
+ * would not if nobody stood between.  run() reads on, as there is room.
+ */
 static void connection_failed(struct relay *relay)
 {
-    struct session *session;
-
     if (relay->resetting || relay->closing || !relay->stream) {
         end_by_reset(relay, RELAY_RESET_HERE, CODE_RESET);
         return;
     }
-    session = tunnel_session(relay->tunnel);
-    relay->up_ended = relay->down_ended = true;
-    relay->resetting = true;
-    relay->ending = RELAY_RESET_HERE;
-    connection_reset(&relay->connection);
-    session_reset_behind(session, relay->stream, CODE_RESET,
-                         loop_now_us(relay->host->loop));
-    session_stop(session, relay->stream, CODE_RESET);
-    tunnel_touch(relay->tunnel);
-    reset_when_delivered(relay);
+    if (!relay->failing) {
+        relay->failing = relay->down_ended = true;
+        relay->ending = RELAY_RESET_HERE;
+        session_stop(tunnel_session(relay->tunnel), relay->stream, CODE_RESET);
+        tunnel_touch(relay->tunnel);
+        host_linger(relay->host, &relay->lingering, look_at_linger);
+        loop_schedule(relay->host->loop, &relay->task);
+    }
+    if (relay->up_ended || connection_unread(&relay->connection) == 0)
+        reset_stream(relay);
 }
 
 /* ---- down: stream -> connection ---- */
@@ -249,7 +263,7 @@ static bool pull_some(struct relay *relay, size_t *pulled)
     size_t bytes = 0;
 
     if (count == 0) { /* relay_wake() follows */
-        if (connection_has_failed(&relay->connection))
+        if (!relay->failing && connection_has_failed(&relay->connection))
             connection_failed(relay);
         return false;
     }
@@ -292,6 +306,10 @@ static void run(struct loop_task *task)
             connection_failed(relay);
         return;
     }
+    if (relay->failing && !relay->resetting) {
+        pull_up(relay);
+        return;
+    }
     if ((relay->connection.queue.bytes > 0 ||
          (relay->down_finished && !relay->down_ended)) &&
         push_down(relay) != STATUS_OK) {
@@ -320,23 +338,33 @@ void relay_wake(struct relay *relay)
 void relay_stream_reset(struct relay *relay, enum code code)
 {
     (void)code;
-    if (!relay->closing && !relay->resetting)
+    relay_stream_answered(relay); /* anything but OPEN_FAIL is an answer */
+    /* One that fails has stopped that direction: this is the answer. */
+    if (!relay->closing && !relay->resetting && !relay->failing)
         reset_connection(relay, RELAY_RESET_THERE);
 }
 
 void relay_stream_stopped(struct relay *relay, enum code code)
 {
     (void)code;
+    relay_stream_answered(relay);
     if (relay->closing || relay->resetting)
         return;
     relay->up_ended = true;
-    settle(relay);
+    if (relay->failing)
+        reset_stream(relay);
+    else
+        settle(relay);
 }
 
 void relay_stream_refused(struct relay *relay, enum code code, bool delivered)
 {
     if (relay->closing || relay->resetting)
         return;
+    if (relay->failing) { /* nobody is left to take it elsewhere for */
+        end_by_reset(relay, RELAY_RESET_HERE, code);
+        return;
+    }
     if (!delivered)
         session_take_back(tunnel_session(relay->tunnel), relay->stream,
                           &relay->early);

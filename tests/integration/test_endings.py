@@ -8,7 +8,7 @@ import time
 import pytest
 
 from harness import ports, verify
-from harness.ambassador import SLOW
+from harness.ambassador import SLOW, Ambassador, any_port
 from harness.processes import wait_until
 
 MIB = 1 << 20
@@ -58,6 +58,30 @@ def test_bytes_before_a_reset_by_the_application_arrive(box, make_pair):
     client.totals()
     for seen in server.seen(20).values():
         assert (seen.end, seen.got, seen.bad) == ("reset", 500000, "no"), seen
+
+
+@pytest.mark.parametrize("way", ["through tunnels", "directly"])
+@pytest.mark.parametrize("who", ["application", "service"])
+def test_bytes_before_a_reset_arrive_beside_traffic_the_other_way(
+        box, make_pair, way, who):
+    # Who ends is still being written to: that write must not lose its bytes.
+    server = verify.Server(box)
+    if way == "directly":
+        address = any_port()
+        Ambassador(box, "near", {"consume": {"service": {
+            "listen": address, "direct": [f"static:{server.address}"]}}}).start()
+    else:
+        address = make_pair(server.address).address
+    mine, theirs = ("--up", "--down") if who == "application" else \
+        ("--down", "--up")
+    client = verify.Client(
+        box, address, "--count", 24, "--concurrency", 8, mine, 3 << 20,
+        f"{mine}-pace", 8 << 20, f"{mine}-end", "flushed", theirs, 8 << 20,
+        f"{theirs}-pace", 8 << 20)
+    client.totals()
+    ends = server.seen(24) if who == "application" else client.seen()
+    for seen in ends.values():
+        assert (seen.end, seen.got, seen.bad) == ("reset", 3 << 20, "no"), seen
 
 
 def test_an_answer_beside_an_unread_request_arrives(box, make_pair):
