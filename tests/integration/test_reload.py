@@ -106,7 +106,10 @@ def test_a_bad_reload_changes_nothing(box, make_pair, kind):
     after = pair.consumer.status()
     assert [one["name"] for one in after["services"]] == \
         [one["name"] for one in before["services"]]
-    assert after["certificates"] == before["certificates"]
+    def papers(status):
+        return [(one["identity"], one["expires"])
+                for one in status["certificates"]]
+    assert papers(after) == papers(before)
     verify.assert_exact(client.totals(60))
     verify.assert_exact(verify.transfer(box, pair.address, "--up", 10,
                                         "--seed", 2))
