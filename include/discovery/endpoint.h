@@ -11,11 +11,13 @@
 struct endpoint {
     struct address address;
     char name[256];    /* as the registry calls it, "db-1.example.com:7411" */
-    uint16_t priority; /* lower is tried first */
+    uint16_t tier;     /* of the list it stands in: 0, or 1 for a fallback */
+    uint16_t priority; /* in the tier; lower is tried first */
     uint16_t weight;   /* share among equals; 0: only when nothing else is */
 };
 
-/* An answer: immutable, sorted by priority, name and address, no duplicates. */
+/* An answer: immutable, sorted by tier, priority, name and address, no
+ * duplicates. */
 struct endpoints {
     size_t count;
     struct endpoint items[];
@@ -26,13 +28,14 @@ enum { ENDPOINTS_MAX = 1024 };
 
 /*
  * A copy of |items|, sorted and without duplicates: of two with one address
- * the preferred (lower priority, then higher weight) stays.  NULL without
- * memory.  Released by free().
+ * the preferred (lower tier, lower priority, higher weight) stays.  NULL
+ * without memory.  Released by free().
  */
 MUST_CHECK struct endpoints *endpoints_new(const struct endpoint *items,
                                            size_t count);
 
-/* The same endpoints, names, priorities and weights; NULL equals empty. */
+/* The same endpoints, names, tiers, priorities and weights; NULL equals empty.
+ */
 bool endpoints_equal(const struct endpoints *a, const struct endpoints *b);
 
 /* A number that equal answers share and others hardly do. */

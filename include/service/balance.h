@@ -16,7 +16,7 @@
  */
 struct candidate {
     bool usable;
-    uint16_t priority; /* lower first */
+    uint32_t priority; /* lower first */
     uint16_t weight;
     uint32_t active;     /* connections it has now */
     uint64_t latency_us; /* smoothed; 0: not known */

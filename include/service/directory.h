@@ -8,14 +8,16 @@
 #include <stddef.h>
 
 /*
- * Where one service is: the answers of its sources, added up.  On the main
- * thread, which hands every new sum to the workers.  "inbound:" is no source
- * to ask: it is passed over here and heeded by the switchboard.
+ * Where one service is: the answers of its sources, added up, those of its
+ * fallback in a tier of their own, behind the others.  On the main thread,
+ * which hands every new sum to the workers.  "inbound:" is no source to ask: it
+ * is passed over here and heeded by the switchboard.
  */
 struct directory;
 
 struct directory_options {
-    const struct text_list *sources; /* copied */
+    const struct text_list *sources;  /* copied */
+    const struct text_list *fallback; /* likewise */
     const struct source_world *world;
     /* The sum changed; |endpoints| are borrowed. */
     void (*changed)(void *context, const struct endpoints *endpoints);
@@ -29,7 +31,7 @@ void directory_close(struct directory *directory); /* accepts NULL */
 /* The sum now; never NULL. */
 const struct endpoints *directory_endpoints(const struct directory *directory);
 
-/* One of the sources, or NULL past the last. */
+/* One of the sources, the fallback's last, or NULL past the last. */
 const struct source *directory_source(const struct directory *directory,
                                       size_t index);
 

@@ -54,10 +54,11 @@ struct service_health {
 struct service_options {
     char name[TEXT_MAX_NAME + 1];
     enum service_role role;
-    struct text_list listen;  /* addresses; not for SERVICE_OFFER */
-    struct text_list sources; /* from, direct or to */
-    struct text_list peers;   /* consume.peer: who may claim to offer it */
-    struct text_list allow;   /* offer.allow: who may open it */
+    struct text_list listen;   /* addresses; not for SERVICE_OFFER */
+    struct text_list sources;  /* from, direct or to */
+    struct text_list fallback; /* sources that count while those do not serve */
+    struct text_list peers;    /* consume.peer: who may claim to offer it */
+    struct text_list allow;    /* offer.allow: who may open it */
     enum service_balance balance;
     uint64_t hold_us;            /* a new connection may wait this long */
     uint64_t connect_timeout_us; /* for one attempt at an endpoint */

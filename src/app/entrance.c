@@ -50,10 +50,11 @@ static void directory_changed(void *context, const struct endpoints *endpoints)
 }
 
 static enum status open_directory(struct entrance *entrance,
-                                  const struct text_list *sources,
+                                  const struct service_options *service,
                                   struct directory **directory)
 {
-    struct directory_options options = { .sources = sources,
+    struct directory_options options = { .sources = &service->sources,
+                                         .fallback = &service->fallback,
                                          .world = &entrance->ambassador->world,
                                          .changed = directory_changed,
                                          .context = entrance };
@@ -72,8 +73,7 @@ enum status entrance_open(struct ambassador *ambassador,
     entrance->ambassador = ambassador;
     list_init(&entrance->node);
     if (service_options_copy(&entrance->options, options))
-        status =
-            open_directory(entrance, &options->sources, &entrance->directory);
+        status = open_directory(entrance, options, &entrance->directory);
     if (status != STATUS_OK) {
         entrance_close(entrance);
         return status;
@@ -90,9 +90,9 @@ enum status entrance_change(struct entrance *entrance,
 
     if (!service_options_copy(&copy, options))
         return STATUS_NO_MEMORY;
-    if (!text_list_equal(&entrance->options.sources, &copy.sources)) {
-        enum status status =
-            open_directory(entrance, &copy.sources, &directory);
+    if (!text_list_equal(&entrance->options.sources, &copy.sources) ||
+        !text_list_equal(&entrance->options.fallback, &copy.fallback)) {
+        enum status status = open_directory(entrance, &copy, &directory);
 
         if (status != STATUS_OK) {
             service_options_clear(&copy);

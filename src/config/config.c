@@ -181,7 +181,8 @@ enum status config_mention(struct config *config,
         return origins_refuse(error, place->origin,
                               "%s is not supported by this version",
                               key_word(key));
-    if (key->type == KEY_SOURCES && key->roles != KEY_OF(SERVICE_OFFER)) {
+    if (key->type == KEY_SOURCES && (key->roles == KEY_OF(SERVICE_DIRECT) ||
+                                     key->roles == KEY_OF(SERVICE_CONSUME))) {
         status = decide_role(config, place, error);
         if (status)
             return status;

@@ -37,6 +37,8 @@ static int by_address(const void *left, const void *right)
     int order = compare_addresses(&a->address, &b->address);
 
     if (order == 0)
+        order = compare_numbers(a->tier, b->tier);
+    if (order == 0)
         order = compare_numbers(a->priority, b->priority);
     if (order == 0)
         order = compare_numbers(b->weight, a->weight);
@@ -46,8 +48,10 @@ static int by_address(const void *left, const void *right)
 static int by_preference(const void *left, const void *right)
 {
     const struct endpoint *a = left, *b = right;
-    int order = compare_numbers(a->priority, b->priority);
+    int order = compare_numbers(a->tier, b->tier);
 
+    if (order == 0)
+        order = compare_numbers(a->priority, b->priority);
     if (order == 0)
         order = strcmp(a->name, b->name);
     return order != 0 ? order : compare_addresses(&a->address, &b->address);
@@ -75,7 +79,8 @@ struct endpoints *endpoints_new(const struct endpoint *items, size_t count)
 
 static bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
 {
-    return a->priority == b->priority && a->weight == b->weight &&
+    return a->tier == b->tier && a->priority == b->priority &&
+           a->weight == b->weight &&
            compare_addresses(&a->address, &b->address) == 0 &&
            strcmp(a->name, b->name) == 0;
 }

@@ -20,14 +20,14 @@ uint64_t balance_key(const void *bytes, size_t length)
 
 /* Those among whom to choose: usable, of the first tier, of some weight. */
 struct tier {
-    uint16_t priority;
+    uint32_t priority;
     bool weighted; /* somebody in it has a weight */
     size_t count;
 };
 
 static struct tier first_tier(const struct candidate *candidates, size_t count)
 {
-    struct tier tier = { .priority = UINT16_MAX };
+    struct tier tier = { .priority = UINT32_MAX };
 
     for (size_t i = 0; i < count; i++) {
         const struct candidate *candidate = &candidates[i];

@@ -4,8 +4,9 @@
 #include <string.h>
 
 struct directory {
-    struct source **sources; /* owned */
+    struct source **sources; /* owned; the fallback's after the others */
     size_t count;
+    size_t first_fallback;
     struct endpoints *endpoints; /* owned */
     void (*changed)(void *context, const struct endpoints *endpoints);
     void *context;
@@ -38,8 +39,11 @@ static struct endpoints *add_up(const struct directory *directory)
     for (size_t i = 0; i < directory->count; i++) {
         struct source_report report = report_of(directory->sources[i]);
 
-        for (size_t j = 0; report.endpoints && j < report.endpoints->count; j++)
-            items[count++] = report.endpoints->items[j];
+        for (size_t j = 0; report.endpoints && j < report.endpoints->count;
+             j++) {
+            items[count] = report.endpoints->items[j];
+            items[count++].tier = i >= directory->first_fallback;
+        }
     }
     sum = endpoints_new(items, count);
     free(items);
@@ -62,11 +66,12 @@ static void source_changed(void *context, struct source *source)
 }
 
 static enum status open_sources(struct directory *directory,
-                                const struct directory_options *options)
+                                const struct text_list *texts,
+                                const struct source_world *world)
 {
-    for (size_t i = 0; i < options->sources->count; i++) {
-        struct source_options source = { .text = options->sources->items[i],
-                                         .world = options->world,
+    for (size_t i = 0; i < texts->count; i++) {
+        struct source_options source = { .text = texts->items[i],
+                                         .world = world,
                                          .changed = source_changed,
                                          .context = directory };
         enum status status;
@@ -93,9 +98,13 @@ enum status directory_open(const struct directory_options *options,
     directory->context = options->context;
     directory->endpoints = endpoints_new(NULL, 0);
     directory->sources =
-        calloc(options->sources->count + 1, sizeof(*directory->sources));
+        calloc(options->sources->count + options->fallback->count + 1,
+               sizeof(*directory->sources));
     if (directory->endpoints && directory->sources)
-        status = open_sources(directory, options);
+        status = open_sources(directory, options->sources, options->world);
+    directory->first_fallback = directory->count;
+    if (status == STATUS_OK)
+        status = open_sources(directory, options->fallback, options->world);
     if (status != STATUS_OK) {
         directory_close(directory);
         return status;

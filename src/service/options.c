@@ -30,10 +30,11 @@ bool service_options_copy(struct service_options *to,
 {
     struct service_options copy = *from;
 
-    copy.listen = copy.sources = copy.peers = copy.allow =
+    copy.listen = copy.sources = copy.fallback = copy.peers = copy.allow =
         (struct text_list){ 0 };
     if (!text_list_copy(&copy.listen, &from->listen) ||
         !text_list_copy(&copy.sources, &from->sources) ||
+        !text_list_copy(&copy.fallback, &from->fallback) ||
         !text_list_copy(&copy.peers, &from->peers) ||
         !text_list_copy(&copy.allow, &from->allow)) {
         service_options_clear(&copy);
@@ -50,6 +51,7 @@ bool service_options_equal(const struct service_options *a,
     return strcmp(a->name, b->name) == 0 && a->role == b->role &&
            text_list_equal(&a->listen, &b->listen) &&
            text_list_equal(&a->sources, &b->sources) &&
+           text_list_equal(&a->fallback, &b->fallback) &&
            text_list_equal(&a->peers, &b->peers) &&
            text_list_equal(&a->allow, &b->allow) && a->balance == b->balance &&
            a->hold_us == b->hold_us &&
@@ -63,6 +65,7 @@ void service_options_clear(struct service_options *options)
 {
     text_list_clear(&options->listen);
     text_list_clear(&options->sources);
+    text_list_clear(&options->fallback);
     text_list_clear(&options->peers);
     text_list_clear(&options->allow);
 }

@@ -122,7 +122,9 @@ static size_t list_candidates(struct pool *pool,
         pool->chosen_from[count] = place;
         pool->candidates[count++] = (struct candidate){
             .usable = is_usable(place, request),
-            .priority = place->endpoint.priority,
+            /* No priority in a fallback beats one in the list before it. */
+            .priority = ((uint32_t)place->endpoint.tier << 16) |
+                        place->endpoint.priority,
             .weight = place->endpoint.weight,
             .active = place->active,
             .latency_us = place->latency_us,

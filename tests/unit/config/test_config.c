@@ -280,11 +280,12 @@ static void a_path_that_is_no_key_gets_the_nearest(void **state)
 
     (void)state;
     assert_non_null(config);
-    assert_not_set(config, "consume.r.lisen", "x",
-                   "--flag: unknown key \"lisen\"; did you mean \"listen\"? "
-                   "(known here: listen, from, direct, peer, balance, hold, "
-                   "connect_timeout, proxy_protocol, max_connections, "
-                   "max_waiting)");
+    assert_not_set(
+        config, "consume.r.lisen", "x",
+        "--flag: unknown key \"lisen\"; did you mean \"listen\"? "
+        "(known here: listen, from, direct, fallback, peer, balance, hold, "
+        "connect_timeout, proxy_protocol, max_connections, "
+        "max_waiting)");
     assert_not_set(config, "identity.thrust", "x",
                    "--flag: unknown key \"thrust\"; did you mean \"trust\"? "
                    "(known here: certificate, private_key, trust, "

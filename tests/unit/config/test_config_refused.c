@@ -37,13 +37,14 @@ static const struct refusal keys[] = {
       "servers)" },
     { "consume:\n  redis:\n    lisen: x\n",
       "f:3:5: unknown key \"lisen\"; did you mean \"listen\"? (known here: "
-      "listen, from, direct, peer, balance, hold, connect_timeout, "
+      "listen, from, direct, fallback, peer, balance, hold, connect_timeout, "
       "proxy_protocol, max_connections, max_waiting)" },
     { "offer:\n  redis:\n    listen: x\n",
-      "f:3:5: unknown key \"listen\" (known here: to, allow, balance, "
+      "f:3:5: unknown key \"listen\" (known here: to, fallback, allow, "
+      "balance, "
       "connect_timeout, proxy_protocol, max_connections)" },
     { "offer:\n  redis:\n    \"*\": x\n",
-      "f:3:5: unknown key \"*\" (known here: to, allow, balance, "
+      "f:3:5: unknown key \"*\" (known here: to, fallback, allow, balance, "
       "connect_timeout, proxy_protocol, max_connections)" },
     { "consume: {\"*\": {}}\n",
       "f:1:11: \"*\": a service's name is at most 63 letters, digits, '.', "
@@ -74,10 +75,6 @@ static const struct refusal not_yet[] = {
       "f:1:13: on_move is not supported by this version" },
     { "offer: {r: {announce: \"zookeeper:h:1/x\"}}",
       "f:1:13: announce is not supported by this version" },
-    { "offer: {r: {fallback: }}",
-      "f:1:13: fallback is not supported by this version" },
-    { "consume: {r: {fallback: []}}",
-      "f:1:15: fallback is not supported by this version" },
     { "consume: {r: {credentials: x}}",
       "f:1:15: credentials is not supported by this version" },
     { "consume: {r: {health: x}}",
@@ -103,7 +100,8 @@ static const struct refusal kinds[] = {
     { "offer: [redis]\n",
       "f:1:8: expected a map of services by their names, not a list" },
     { "consume: {r: 127.0.0.1:1}\n",
-      "f:1:14: expected a map of listen, from, direct, peer, balance, hold, "
+      "f:1:14: expected a map of listen, from, direct, fallback, peer, "
+      "balance, hold, "
       "connect_timeout, proxy_protocol, max_connections, max_waiting, not "
       "\"127.0.0.1:1\"" },
     { "node: [a]\n", "f:1:7: expected a name of at most 63 letters, digits, "
