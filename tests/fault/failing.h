@@ -6,7 +6,8 @@
 
 /*
  * An allocator that says no, once or from then on.  Holds for all that is
- * linked statically: our code and the libraries in it.
+ * linked statically, our code and the libraries in it, on the thread that
+ * calls this.
  */
 void failing_start(uint64_t nth, bool for_good); /* nth 0: only count */
 
