@@ -9,7 +9,7 @@
  * A function of the time it is given.  Pure.
  */
 struct liveness {
-    uint64_t heard_us;     /* when anything last arrived */
+    uint64_t heard_us;     /* when a sign of life last arrived */
     uint64_t asked_us;     /* when the last question left; 0: none is open */
     uint64_t number;       /* of the last question */
     uint64_t answered;     /* the last that was answered */
@@ -21,7 +21,10 @@ struct liveness {
 
 void liveness_init(struct liveness *liveness, uint64_t now_us);
 
-/* Any byte arrived. */
+/*
+ * Bytes arrived, other than a question: who asks may well hear nothing of us,
+ * so where one direction is dead both ends know it at the same time.
+ */
 void liveness_heard(struct liveness *liveness, uint64_t now_us);
 
 /* The answer to question |number|; false if it was not asked. */

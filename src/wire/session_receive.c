@@ -466,6 +466,14 @@ keep:
     return NULL;
 }
 
+/* Who asks hears nothing from us: that shows one direction only to be alive. */
+static bool is_question(const uint8_t *frame)
+{
+    struct frame_header header = frame_decode_header(frame);
+
+    return header.type == FRAME_PING && !(header.flags & FRAME_FLAG_ANSWER);
+}
+
 static enum status fail(struct session *session, const char *fault)
 {
     bool is_ours = fault == out_of_memory;
@@ -487,15 +495,17 @@ enum status session_receive(struct session *session,
     *event = (struct session_event){ .type = SESSION_NOTHING };
     if (session->failed != STATUS_OK)
         return session->failed;
-    if (input->length > 0)
-        liveness_heard(&session->liveness, now_us);
     while (event->type == SESSION_NOTHING) {
+        bool has_input = input->length > 0;
+
         if (session->peer_closed) {
             if (input->length == 0)
                 return STATUS_OK;
             return fail(session, "a frame after close");
         }
         frame = next_frame(session, input, &fault);
+        if (has_input && !(frame && is_question(frame)))
+            liveness_heard(&session->liveness, now_us);
         if (frame)
             fault = take_frame(session, frame, now_us, event);
         if (fault)

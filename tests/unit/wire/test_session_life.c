@@ -98,6 +98,27 @@ static void any_byte_even_of_half_a_frame_keeps_a_peer_alive(void **state)
     raw_stop(&raw);
 }
 
+/* It reaches us, but nothing of ours reaches it. */
+static void a_peer_that_only_asks_is_lost_after_3_s(void **state)
+{
+    uint64_t start_us;
+
+    (void)state;
+    raw_start_ready(&raw, SESSION_DIALER, NULL);
+    (void)raw_open(&raw);
+    start_us = raw.now_us;
+    for (unsigned i = 1; i < 30; i++) {
+        if (i % 10 == 0) {
+            frame_put_ping(&raw.out, i, false);
+            raw.now_us = start_us + i * CLOCK_SECOND / 10;
+            raw_expect_nothing(&raw);
+        }
+        assert_int_equal(tick_at(start_us + i * CLOCK_SECOND / 10), STATUS_OK);
+    }
+    assert_int_equal(tick_at(start_us + 3 * CLOCK_SECOND), STATUS_TIMEOUT);
+    raw_stop(&raw);
+}
+
 static void before_hello_there_is_no_deadline_of_its_own(void **state)
 {
     (void)state;
@@ -296,6 +317,7 @@ RUN_TESTS(TEST(a_ping_is_answered_by_its_number),
           TEST(of_several_pings_the_last_is_answered),
           TEST(with_streams_a_silent_peer_is_lost_after_3_s),
           TEST(without_streams_a_silent_peer_is_lost_after_20_s),
+          TEST(a_peer_that_only_asks_is_lost_after_3_s),
           TEST(any_byte_even_of_half_a_frame_keeps_a_peer_alive),
           TEST(before_hello_there_is_no_deadline_of_its_own),
           TEST(a_tick_at_the_deadline_moves_it_on),
