@@ -62,7 +62,10 @@ void switchboard_adopt(struct switchboard *board, struct greeting *greeting);
 /* Another worker can carry |service|: give up those that wait in vain. */
 void switchboard_release(struct switchboard *board, const char *service);
 
-/* Take no new streams, let go of what ends. */
+/*
+ * Take no new streams, let go of what ends.  Tunnels stay, and are dialled,
+ * while somebody waits for one, so say it again until nothing is left.
+ */
 void switchboard_drain(struct switchboard *board);
 /* Connections and streams that live. */
 uint32_t switchboard_load(const struct switchboard *board);

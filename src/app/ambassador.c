@@ -71,6 +71,8 @@ static void look_while_draining(struct loop_timer *timer)
         ambassador_quit(ambassador, 1);
         return;
     }
+    for (uint32_t i = 0; i < ambassador->worker_count; i++)
+        worker_drain(ambassador->workers[i]);
     window_ask(ambassador);
     loop_timer_start(timer, LOOK_WHILE_DRAINING_US);
 }

@@ -433,9 +433,22 @@ enum status switchboard_apply(struct switchboard *board,
     return status;
 }
 
+static bool is_anybody_waiting(const struct switchboard *board)
+{
+    LIST_EACH(&board->services, node)
+    {
+        if (LIST_ITEM(node, struct service, node)->waiting_count > 0)
+            return true;
+    }
+    return false;
+}
+
 void switchboard_drain(struct switchboard *board)
 {
-    board->is_draining = board->host.is_draining = true;
+    board->is_draining = true;
+    if (is_anybody_waiting(board))
+        return; /* for a tunnel, perhaps: it may still come */
+    board->host.is_draining = true;
     LIST_EACH(&board->host.tunnels, node)
     {
         tunnel_drain(tunnel_of_node(node));

@@ -149,19 +149,23 @@ static void established(struct peer *peer, struct greeting *greeting)
     }
 }
 
+static void take_outcome(struct peer *peer, struct greeting *greeting)
+{
+    peer->greeting = NULL;
+    if (peer->host->is_draining)
+        return; /* nobody needs it any more */
+    if (greeting->status == STATUS_OK) {
+        established(peer, greeting);
+    } else {
+        note_failure(peer, greeting->failure);
+        dial_later(peer);
+    }
+}
+
 static void handshake_is_done(struct greeting *greeting)
 {
-    struct peer *peer = greeting->context;
-
-    if (peer) {
-        peer->greeting = NULL;
-        if (greeting->status == STATUS_OK) {
-            established(peer, greeting);
-        } else {
-            note_failure(peer, greeting->failure);
-            dial_later(peer);
-        }
-    }
+    if (greeting->context)
+        take_outcome(greeting->context, greeting);
     greeting_free(greeting);
 }
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from harness import ports, verify
-from harness.ambassador import SLOW, entente
+from harness.ambassador import Ambassador, SLOW, any_port, entente
 from harness.processes import wait_until
 
 pytestmark = pytest.mark.entente
@@ -81,7 +81,6 @@ def test_commands_to_nobody_fail_with_one_line(box):
 def test_wait_waits_until_it_would_work(box, make_pair):
     server = verify.Server(box)
     pair = make_pair(server.address, start=False)
-    from harness.ambassador import Ambassador
     near, far = pair.documents()
     consumer = Ambassador(box, "consumer", near).start(ready=False)
     wait_until(lambda: ports.answers(pair.address), 10, "it listens")
@@ -131,6 +130,49 @@ def test_draining_finishes_what_is_open(box, make_pair, end, how):
     assert ambassador.process.wait(10 * SLOW) == 0
 
 
+def test_who_waits_for_a_tunnel_still_gets_it_while_draining(box, make_pair):
+    server = verify.Server(box)
+    pair = make_pair(server.address)
+    pair.offerer.kill()
+    wait_until(lambda: not pair.consumer.tunnels(), 10 * SLOW, "it is noticed")
+    client = verify.Client(box, pair.address, "--up", MIB, "--down", MIB)
+    wait_until(lambda: pair.consumer.status()["services"][0]["waiting"] == 1,
+               10 * SLOW, "it waits")
+    assert pair.consumer.command("drain").returncode == 0
+    pair.offerer.start()
+    verify.assert_exact(client.totals(60))
+    assert pair.consumer.process.wait(10 * SLOW) == 0
+
+
+def test_a_tunnel_that_comes_up_while_draining_keeps_nobody(box, authority):
+    server = verify.Server(box)
+    tunnels, listen = [any_port(), any_port()], [any_port(), any_port()]
+    offerers = []
+    for number, tunnel in enumerate(tunnels):
+        leaf = authority.issue(f"db-{number}", file=box.name("db"))
+        offerers.append(Ambassador(box, f"offerer-{number}", {
+            "identity": leaf.section(), "tunnels": {"listen": tunnel},
+            "offer": {f"service-{number}": {
+                "to": [f"static:{server.address}"],
+                "allow": [authority.identity("web-1")]}}}).start())
+    web = authority.issue("web-1", file=box.name("web"))
+    offerers[1].process.signal(signal.SIGSTOP)
+    consumer = Ambassador(box, "consumer", {
+        "identity": web.section(), "consume": {f"service-{number}": {
+            "listen": listen[number], "from": [f"static:{tunnels[number]}"],
+            "peer": [authority.identity("db-*")]} for number in (0, 1)}}) \
+        .start()
+    consumer.wait_for("service-0")
+    client = verify.Client(box, listen[0], "--up", 8 * MIB, "--up-pace",
+                           4 * MIB)
+    wait_until(lambda: sum(one["streams"] for one in consumer.tunnels()) == 1,
+               5 * SLOW, "it is carried")
+    assert consumer.command("drain").returncode == 0
+    offerers[1].process.signal(signal.SIGCONT)
+    verify.assert_exact(client.totals(60))
+    assert consumer.process.wait(10 * SLOW) == 0
+
+
 @pytest.mark.parametrize("end", ["consumer", "offerer"])
 def test_what_does_not_finish_is_reset_when_the_time_is_over(
         box, make_pair, end):
@@ -165,7 +207,6 @@ def test_a_second_signal_ends_it_at_once(box, make_pair):
 
 
 def test_new_connections_go_elsewhere_while_one_drains(box, authority):
-    from harness.ambassador import Ambassador, any_port
     server = verify.Server(box)
     tunnels = [any_port(), any_port()]
     offerers = []
@@ -202,7 +243,6 @@ def test_new_connections_go_elsewhere_while_one_drains(box, authority):
 @pytest.mark.smoke
 def test_healthcheck_tells_ready_from_not(box, make_pair):
     pair = make_pair("127.0.0.1:9", start=False)
-    from harness.ambassador import Ambassador
     _, far = pair.documents()
     offerer = Ambassador(box, "offerer", far)
     offerer.write()
@@ -215,7 +255,6 @@ def test_healthcheck_tells_ready_from_not(box, make_pair):
 
 def test_the_window_is_for_its_owner_only(box, make_pair):
     pair = make_pair("127.0.0.1:9", start=False)
-    from harness.ambassador import Ambassador
     _, far = pair.documents()
     offerer = Ambassador(box, "offerer", far).start()
     mode = box.path("offerer.sock").stat().st_mode & 0o777
