@@ -170,10 +170,16 @@ static enum status open_resolver(struct ambassador *ambassador,
                                         .servers = config->dns };
     enum status status = resolver_open(&options, &ambassador->resolver);
 
-    ambassador->world =
-        (struct source_world){ .loop = ambassador->loop,
-                               .resolver = ambassador->resolver,
-                               .state_directory = config->state };
+    if (config->state) {
+        ambassador->state_directory = strdup(config->state);
+        if (!ambassador->state_directory)
+            return STATUS_NO_MEMORY;
+    }
+    ambassador->world = (struct source_world){
+        .loop = ambassador->loop,
+        .resolver = ambassador->resolver,
+        .state_directory = ambassador->state_directory,
+    };
     return status;
 }
 
@@ -252,6 +258,7 @@ static void stop(struct ambassador *ambassador)
         loop_signal_stop(&ambassador->signals[i]);
     loop_free(ambassador->loop);
     config_free(ambassador->config);
+    free(ambassador->state_directory);
 }
 
 int ambassador_run(struct config *config,

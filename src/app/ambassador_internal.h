@@ -24,6 +24,7 @@ struct ambassador {
     uint32_t next_worker; /* for what any may carry */
     struct resolver *resolver;
     struct source_world world;
+    char *state_directory; /* as it was at the start; a reload frees config */
     struct list entrances; /* one for each service */
     struct list doors;     /* listeners for applications */
     struct list gates;     /* listeners for peers */

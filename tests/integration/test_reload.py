@@ -8,7 +8,7 @@ import time
 import pytest
 
 from harness import ports, verify
-from harness.ambassador import any_port
+from harness.ambassador import Ambassador, any_port
 from harness.processes import wait_until
 
 pytestmark = pytest.mark.entente
@@ -184,3 +184,40 @@ def test_many_reloads_leave_nothing_behind(box, make_pair, long):
             round_number + 2))
         counts.append(pair.consumer.process.descriptors())
     assert counts[2] <= counts[0] + 2, counts
+
+
+def test_state_is_kept_where_it_was_after_a_reload(box):
+    server = verify.Server(box)
+    places, state, moved = (box.path(name) for name in
+                            ("places", "state", "moved"))
+    for folder in (state, moved):
+        folder.mkdir(mode=0o700)
+    places.write_text(f"{server.address}\n")
+    near = Ambassador(box, "near", {"state": str(state), "consume": {
+        "service": {"listen": any_port(), "direct": [f"file:{places}"]}}})
+    near.start()
+    wait_until(lambda: list(state.iterdir()), 20, "the answer is kept")
+    for kept in state.iterdir():
+        kept.unlink()
+    # A new place needs a restart: until then the old one counts.
+    near.reload({**near.document, "state": str(moved)})
+    fresh = box.path("fresh")
+    fresh.write_text("127.0.0.9:1\n")
+    fresh.rename(places)
+    wait_until(lambda: list(state.iterdir()), 20, "the new one is kept")
+    assert not list(moved.iterdir())
+    assert near.process.is_running()
+
+
+def test_a_draining_ambassador_is_not_reloaded(box, make_pair):
+    server = verify.Server(box)
+    pair = make_pair(server.address)
+    client = verify.Client(box, pair.address, "--up", 8 * MIB, "--up-pace",
+                           4 * MIB)
+    wait_until(lambda: sum(one["streams"] for one in pair.consumer.tunnels()),
+               10, "it is carried")
+    assert pair.consumer.command("drain").returncode == 0
+    done = pair.consumer.command("reload")
+    assert done.returncode != 0 and "draining" in done.stderr, done
+    verify.assert_exact(client.totals(60))
+    assert pair.consumer.process.wait(20) == 0
