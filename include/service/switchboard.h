@@ -63,8 +63,8 @@ void switchboard_adopt(struct switchboard *board, struct greeting *greeting);
 void switchboard_release(struct switchboard *board, const char *service);
 
 /*
- * Take no new streams, let go of what ends.  Tunnels stay, and are dialled,
- * while somebody waits for one, so say it again until nothing is left.
+ * Take no new streams, let go of what ends.  While somebody waits for a tunnel
+ * we still open streams and dial, so say it again until nothing is left.
  */
 void switchboard_drain(struct switchboard *board);
 /* Connections and streams that live. */

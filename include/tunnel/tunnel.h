@@ -41,7 +41,9 @@ MUST_CHECK enum status tunnel_open(const struct tunnel_options *options,
  */
 void tunnel_close(struct tunnel *tunnel, enum code code, const char *text);
 
-/* Ask the peer for no more streams; close when the last is over. */
+/* Ask the peer for no more streams; ours may still be opened. */
+void tunnel_go_away(struct tunnel *tunnel);
+/* The same, but none of ours either; close when the last is over. */
 void tunnel_drain(struct tunnel *tunnel);
 
 /* Call whoever dialled it back no more. */

@@ -439,6 +439,9 @@ enum status ambassador_reload(struct ambassador *ambassador,
 
     if (!ambassador->reread)
         return refuse(error, "started without a file: nothing to read again");
+    if (ambassador->is_draining) /* its listeners would open again */
+        return refuse(error, "it is draining and will end: what it is started "
+                             "with next will count");
     status = ambassador->reread(ambassador->reread_context, &config, error);
     if (status == STATUS_OK &&
         config_needs_restart(ambassador->config, config, keys, sizeof(keys)))

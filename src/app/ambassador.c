@@ -55,6 +55,14 @@ void ambassador_quit(struct ambassador *ambassador, int exit_code)
     loop_stop(ambassador->loop);
 }
 
+static void go_on_draining(struct ambassador *ambassador)
+{
+    for (uint32_t i = 0; i < ambassador->worker_count; i++)
+        worker_drain(ambassador->workers[i]);
+    window_ask(ambassador);
+    loop_timer_start(&ambassador->drain_timer, LOOK_WHILE_DRAINING_US);
+}
+
 static void look_while_draining(struct loop_timer *timer)
 {
     struct ambassador *ambassador =
@@ -71,10 +79,7 @@ static void look_while_draining(struct loop_timer *timer)
         ambassador_quit(ambassador, 1);
         return;
     }
-    for (uint32_t i = 0; i < ambassador->worker_count; i++)
-        worker_drain(ambassador->workers[i]);
-    window_ask(ambassador);
-    loop_timer_start(timer, LOOK_WHILE_DRAINING_US);
+    go_on_draining(ambassador);
 }
 
 void ambassador_drain(struct ambassador *ambassador)
@@ -91,18 +96,15 @@ void ambassador_drain(struct ambassador *ambassador)
     for (uint32_t i = 0; i < ambassador->worker_count; i++) {
         board_report_free(ambassador->reports[i]);
         ambassador->reports[i] = NULL; /* what was true before is not now */
-        worker_drain(ambassador->workers[i]);
     }
-    window_ask(ambassador);
-    loop_timer_start(&ambassador->drain_timer, LOOK_WHILE_DRAINING_US);
+    go_on_draining(ambassador);
 }
 
 static void reload(struct ambassador *ambassador)
 {
     struct config_error error = { .text = "" };
 
-    if (ambassador->is_draining ||
-        ambassador_reload(ambassador, &error) != STATUS_OK)
+    if (ambassador_reload(ambassador, &error) != STATUS_OK)
         return; /* and the log says why */
 }
 

@@ -99,7 +99,7 @@ extern const struct worker_events ambassador_worker_events;
 MUST_CHECK enum status ambassador_adopt(struct ambassador *ambassador,
                                         struct config *config,
                                         struct config_error *error);
-/* Read it again and adopt it. */
+/* Read it again and adopt it; refused while draining. */
 MUST_CHECK enum status ambassador_reload(struct ambassador *ambassador,
                                          struct config_error *error);
 /* Stop listening, for applications and for peers. */

@@ -273,12 +273,9 @@ static void get_health(void *context, struct admin_request *request)
 
 static void post_reload(void *context, struct admin_request *request)
 {
-    const struct ambassador *ambassador = context;
     struct config_error error = { .text = "" };
 
-    if (ambassador->is_draining)
-        admin_answer(request, 409, "text/plain", "draining\n");
-    else if (ambassador_reload(context, &error) == STATUS_OK)
+    if (ambassador_reload(context, &error) == STATUS_OK)
         admin_answer(request, 200, "text/plain", "reloaded\n");
     else
         admin_answer(request, 409, "text/plain", error.text);

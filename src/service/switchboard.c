@@ -445,13 +445,17 @@ static bool is_anybody_waiting(const struct switchboard *board)
 
 void switchboard_drain(struct switchboard *board)
 {
+    /* Who waits may still get a tunnel; peers go elsewhere at once. */
+    bool is_needed = is_anybody_waiting(board);
+
     board->is_draining = true;
-    if (is_anybody_waiting(board))
-        return; /* for a tunnel, perhaps: it may still come */
-    board->host.is_draining = true;
+    board->host.is_draining = !is_needed;
     LIST_EACH(&board->host.tunnels, node)
     {
-        tunnel_drain(tunnel_of_node(node));
+        if (is_needed)
+            tunnel_go_away(tunnel_of_node(node));
+        else
+            tunnel_drain(tunnel_of_node(node));
     }
 }
 

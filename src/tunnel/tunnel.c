@@ -217,13 +217,18 @@ enum status tunnel_open(const struct tunnel_options *options,
     return STATUS_OK;
 }
 
+void tunnel_go_away(struct tunnel *tunnel)
+{
+    session_go_away(tunnel->session, CODE_DRAINING);
+    tunnel_touch(tunnel);
+}
+
 void tunnel_drain(struct tunnel *tunnel)
 {
     if (tunnel->is_draining)
         return;
     tunnel->is_draining = true;
-    session_go_away(tunnel->session, CODE_DRAINING);
-    tunnel_touch(tunnel);
+    tunnel_go_away(tunnel);
     tunnel_tell_changed(tunnel);
 }
 

@@ -388,6 +388,12 @@ static handler *const handlers[] = {
 
 /* ---- frames out of bytes ---- */
 
+/* Who asks hears nothing from us: that shows one direction only to be alive. */
+static bool is_question(const struct frame_header *header)
+{
+    return header->type == FRAME_PING && !(header->flags & FRAME_FLAG_ANSWER);
+}
+
 static const char *take_frame(struct session *session, const uint8_t *frame,
                               uint64_t now_us, struct session_event *event)
 {
@@ -396,6 +402,8 @@ static const char *take_frame(struct session *session, const uint8_t *frame,
                                .now_us = now_us };
 
     arrival.reader = bytes_reader(arrival.payload, arrival.header.length);
+    if (!is_question(&arrival.header))
+        liveness_heard(&session->liveness, now_us);
     if (!session->peer_ready && arrival.header.type != FRAME_HELLO)
         return "a frame before hello";
     if (!frame_is_known(&arrival.header))
@@ -466,14 +474,6 @@ keep:
     return NULL;
 }
 
-/* Who asks hears nothing from us: that shows one direction only to be alive. */
-static bool is_question(const uint8_t *frame)
-{
-    struct frame_header header = frame_decode_header(frame);
-
-    return header.type == FRAME_PING && !(header.flags & FRAME_FLAG_ANSWER);
-}
-
 static enum status fail(struct session *session, const char *fault)
 {
     bool is_ours = fault == out_of_memory;
@@ -504,8 +504,8 @@ enum status session_receive(struct session *session,
             return fail(session, "a frame after close");
         }
         frame = next_frame(session, input, &fault);
-        if (has_input && !(frame && is_question(frame)))
-            liveness_heard(&session->liveness, now_us);
+        if (has_input && !frame)
+            liveness_heard(&session->liveness, now_us); /* a piece of one */
         if (frame)
             fault = take_frame(session, frame, now_us, event);
         if (fault)

@@ -144,6 +144,27 @@ def test_who_waits_for_a_tunnel_still_gets_it_while_draining(box, make_pair):
     assert pair.consumer.process.wait(10 * SLOW) == 0
 
 
+def test_who_waits_keeps_no_peer_from_going_elsewhere(box, make_pair):
+    server = verify.Server(box)
+    pair = make_pair(server.address)
+    listen = any_port()
+    # Nothing is there to wait for; the drain must reach our peers all the same.
+    done = pair.offerer.reload({**pair.offerer.document, "consume": {"absent": {
+        "listen": listen, "from": [f"static:{any_port()}"],
+        "peer": ["spiffe://test/*"], "hold": "30s"}}})
+    assert done.returncode == 0, done.stderr
+    verify.assert_exact(verify.transfer(box, pair.address, "--up", 1000))
+    client = verify.Client(box, listen, "--up", 1000)
+    wait_until(lambda: any(one.get("waiting") == 1 for one in
+                           pair.offerer.status()["services"]),
+               10 * SLOW, "it waits")
+    assert pair.offerer.command("drain").returncode == 0
+    wait_until(lambda: pair.consumer.status()["services"][0]["state"] != "up",
+               5 * SLOW, "the peer is told")
+    assert client.process.is_running()
+    assert pair.offerer.command("quit").returncode == 0
+
+
 def test_a_tunnel_that_comes_up_while_draining_keeps_nobody(box, authority):
     server = verify.Server(box)
     tunnels, listen = [any_port(), any_port()], [any_port(), any_port()]

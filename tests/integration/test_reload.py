@@ -200,7 +200,7 @@ def test_state_is_kept_where_it_was_after_a_reload(box):
     for kept in state.iterdir():
         kept.unlink()
     # A new place needs a restart: until then the old one counts.
-    near.reload({**near.document, "state": str(moved)})
+    assert near.reload({**near.document, "state": str(moved)}).returncode == 0
     fresh = box.path("fresh")
     fresh.write_text("127.0.0.9:1\n")
     fresh.rename(places)
