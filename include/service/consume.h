@@ -9,11 +9,9 @@
  * a stream to an ambassador that offers the service, another one if the first
  * refuses, and waits while there is none.
  */
-/*
- * Is there a tunnel to |place|, and may who is at its end claim to offer
- * |service|?
- */
-bool consume_is_usable(void *service, const struct place *place);
+
+/* No tunnel to |place|, or one to somebody who may not claim to offer it. */
+const char *consume_obstacle(void *service, const struct place *place);
 
 /* The tunnel to |place| that takes streams now, or NULL. */
 struct tunnel *consume_tunnel(const struct place *place);

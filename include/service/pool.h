@@ -36,6 +36,7 @@ struct place {
     uint64_t latency_us; /* to reach it, smoothed */
     int64_t current;     /* of round robin */
     const char *failure; /* the last, static text; "" */
+    char unfit[96];      /* what its health check says against it; "" */
     bool is_probed;      /* one connection tries it after a rest */
     bool is_removed;     /* gone with its last connection */
 };
@@ -66,16 +67,27 @@ struct place *pool_find(const struct pool *pool, const struct address *address);
 
 enum { POOL_MAX_TRIED = 8 };
 
+/* Why |place| cannot be used now, in a few static words; NULL: it can. */
+typedef const char *(*pool_obstacle_finder)(void *context,
+                                            const struct place *place);
+
 /* Who wants a place, and where it has been. */
 struct pool_request {
     uint64_t now_us;
     uint64_t client;                /* balance_key() of who asks */
     uint32_t tried[POOL_MAX_TRIED]; /* numbers of places */
     uint32_t tried_count;
-    /* Whether a place can be used at all now; NULL: every one. */
-    bool (*is_usable)(void *context, const struct place *place);
+    /* What stands in the way of a place besides; NULL: nothing ever does. */
+    pool_obstacle_finder find_obstacle;
     void *context;
 };
+
+/*
+ * Why |place| gets no connection of |request| now, in a few words that live as
+ * long as it is not judged again; NULL if it may have one.
+ */
+const char *pool_obstacle(const struct place *place,
+                          const struct pool_request *request);
 
 /* A place to try, marked as tried in |request|; NULL if there is none now. */
 struct place *pool_choose(struct pool *pool, struct pool_request *request);
@@ -91,6 +103,9 @@ void pool_reached(struct place *place, uint64_t latency_us);
 void pool_failed(struct place *place, const char *failure, uint64_t now_us);
 void pool_end(struct place *place);
 
-/* "up", "resting" or "down", as far as connections have shown. */
+/* A health check found that it is fit (|unfit| is ""), or why it is not. */
+void pool_judge(struct place *place, const char *unfit);
+
+/* "up", "unfit", "resting" or "down". */
 const char *pool_state_of(const struct place *place, uint64_t now_us);
 #endif

@@ -34,8 +34,8 @@ struct passage_kind {
 struct service {
     struct list node;               /* in the switchboard */
     struct service_options options; /* owned */
-    /* Whether a place can be used now; NULL: every one. */
-    bool (*is_usable)(void *service, const struct place *place);
+    /* What stands in the way of a place; NULL: nothing ever does. */
+    pool_obstacle_finder find_obstacle;
     struct switchboard *board; /* borrowed */
     struct host *host;         /* borrowed */
     struct pool pool;

@@ -32,14 +32,16 @@ struct tunnel *consume_tunnel(const struct place *place)
     return place->peer ? peer_tunnel(place->peer) : NULL;
 }
 
-/* Is there a tunnel, and may who is at its end claim to offer the service? */
-bool consume_is_usable(void *context, const struct place *place)
+const char *consume_obstacle(void *context, const struct place *place)
 {
     const struct service *service = context;
     struct tunnel *tunnel = consume_tunnel(place);
 
-    return tunnel &&
-           service_matches(&service->options.peers, tunnel_peer(tunnel));
+    if (!tunnel)
+        return "no tunnel to it";
+    if (!service_matches(&service->options.peers, tunnel_peer(tunnel)))
+        return "who is there may not claim to offer it";
+    return NULL;
 }
 
 /* Why there is no tunnel, as the last who was dialled has it. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "service/pool.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include <stdlib.h>
 
 #define FIRST_REST_US (100 * CLOCK_MS)
@@ -103,11 +104,19 @@ static bool is_resting(const struct place *place, uint64_t now_us)
            (place->is_probed || now_us < place->rest_until_us);
 }
 
-static bool is_usable(const struct place *place,
-                      const struct pool_request *request)
+const char *pool_obstacle(const struct place *place,
+                          const struct pool_request *request)
 {
-    return !is_resting(place, request->now_us) && !was_tried(request, place) &&
-           (!request->is_usable || request->is_usable(request->context, place));
+    if (was_tried(request, place))
+        return "tried already";
+    if (*place->unfit)
+        return place->unfit;
+    if (is_resting(place, request->now_us))
+        return place->is_probed ? "one connection is trying it after a failure"
+                                : "resting after a failure";
+    return request->find_obstacle
+               ? request->find_obstacle(request->context, place)
+               : NULL;
 }
 
 static size_t list_candidates(struct pool *pool,
@@ -121,7 +130,7 @@ static size_t list_candidates(struct pool *pool,
 
         pool->chosen_from[count] = place;
         pool->candidates[count++] = (struct candidate){
-            .usable = is_usable(place, request),
+            .usable = pool_obstacle(place, request) == NULL,
             /* No priority in a fallback beats one in the list before it. */
             .priority = ((uint32_t)place->endpoint.tier << 16) |
                         place->endpoint.priority,
@@ -214,8 +223,15 @@ void pool_end(struct place *place)
         free(place);
 }
 
+void pool_judge(struct place *place, const char *unfit)
+{
+    text_format(place->unfit, sizeof(place->unfit), "%s", unfit);
+}
+
 const char *pool_state_of(const struct place *place, uint64_t now_us)
 {
+    if (*place->unfit)
+        return "unfit";
     if (place->failed_in_a_row == 0)
         return "up";
     return is_resting(place, now_us) ? "resting" : "down";

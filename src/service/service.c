@@ -14,7 +14,7 @@ bool passage_begin(struct passage *passage, const struct passage_kind *kind,
     passage->kind = kind;
     passage->service = service;
     passage->request.client = client;
-    passage->request.is_usable = service->is_usable;
+    passage->request.find_obstacle = service->find_obstacle;
     passage->request.context = service;
     passage->failure = "";
     passage->began_us = now_us;
@@ -157,7 +157,8 @@ bool service_is_usable(struct service *service)
     {
         const struct place *place = LIST_ITEM(node, struct place, node);
 
-        if (!service->is_usable || service->is_usable(service, place))
+        if (!*place->unfit && (!service->find_obstacle ||
+                               !service->find_obstacle(service, place)))
             return true;
     }
     return false;

@@ -37,7 +37,7 @@ static struct service *add_service(struct switchboard *board,
         return NULL;
     }
     if (options->role == SERVICE_CONSUME)
-        service->is_usable = consume_is_usable;
+        service->find_obstacle = consume_obstacle;
     service->board = board;
     service->host = &board->host;
     pool_init(&service->pool, options->balance, random_seed());
