@@ -62,6 +62,10 @@ struct service_options {
     enum service_balance balance;
     uint64_t hold_us;            /* a new connection may wait this long */
     uint64_t connect_timeout_us; /* for one attempt at an endpoint */
+    uint64_t slow_start_us;      /* until a new endpoint has its whole share */
+    uint32_t max_per_endpoint;   /* connections at a time; 0: any number */
+    uint32_t min_healthy;        /* percent; fewer in a tier: the next helps */
+    uint32_t retry_budget;       /* retries in percent of new connections */
     bool proxy_protocol;         /* offer, direct: tell the service whose */
     uint32_t max_connections;    /* at a time, in all */
     uint32_t max_waiting;        /* connections on hold at a time */

@@ -16,8 +16,10 @@
  * connections each has, how it has been doing, and which gets the next.
  * Pure, but for memory.
  *
- * A place that fails rests, longer with each failure in a row; when the rest
- * is over, one connection tries it, and only its success brings the others.
+ * A place that fails rests, longer with each failure that follows another
+ * within seconds, so one that flaps is tried once a second at most.  When the
+ * rest is over, one connection tries it, and only its success brings the
+ * others.
  */
 struct peer;
 struct tunnel;
@@ -32,6 +34,9 @@ struct place {
     uint64_t connections;  /* it ever had */
     uint64_t failures;     /* to get there, ever */
     uint32_t failed_in_a_row;
+    uint32_t strikes;    /* failures that followed one another, but for rests */
+    uint64_t failed_us;  /* the last */
+    uint64_t ripened_us; /* its share grows since then: slow start */
     uint64_t rest_until_us;
     uint64_t latency_us; /* to reach it, smoothed */
     int64_t current;     /* of round robin */
@@ -41,10 +46,17 @@ struct place {
     bool is_removed;     /* gone with its last connection */
 };
 
+/* What an operator says about choosing. */
+struct pool_policy {
+    struct balance_rule rule;
+    uint64_t slow_start_us; /* until a new place has its whole share; 0 */
+    uint32_t max_per_place; /* connections at a time; 0: any number */
+};
+
 struct pool {
     struct list places;
     size_t count;
-    enum service_balance balance;
+    struct pool_policy policy;
     struct random random;
     uint32_t next_number;
     struct candidate *candidates; /* room for balance_choose() */
@@ -52,7 +64,8 @@ struct pool {
     size_t room;
 };
 
-void pool_init(struct pool *pool, enum service_balance balance, uint64_t seed);
+void pool_init(struct pool *pool, const struct pool_policy *policy,
+               uint64_t seed);
 /* Every connection has ended. */
 void pool_clear(struct pool *pool);
 
@@ -60,12 +73,15 @@ void pool_clear(struct pool *pool);
  * Add one, or take one away: it is freed when its last connection ends, which
  * may be now.  NULL without memory.
  */
-MUST_CHECK struct place *pool_add(struct pool *pool,
-                                  const struct endpoint *endpoint);
+MUST_CHECK struct place *
+pool_add(struct pool *pool, const struct endpoint *endpoint, uint64_t now_us);
 void pool_remove(struct pool *pool, struct place *place);
 struct place *pool_find(const struct pool *pool, const struct address *address);
 
 enum { POOL_MAX_TRIED = 8 };
+
+/* The obstacle of a place that has all the connections it may. */
+extern const char pool_full[];
 
 /* Why |place| cannot be used now, in a few static words; NULL: it can. */
 typedef const char *(*pool_obstacle_finder)(void *context,
@@ -73,6 +89,8 @@ typedef const char *(*pool_obstacle_finder)(void *context,
 
 /* Who wants a place, and where it has been. */
 struct pool_request {
+    bool takes_unfit;     /* set by pool_choose(): so few are fit */
+    const char *obstacle; /* set by pool_choose() that found none, or NULL */
     uint64_t now_us;
     uint64_t client;                /* balance_key() of who asks */
     uint32_t tried[POOL_MAX_TRIED]; /* numbers of places */
@@ -83,10 +101,10 @@ struct pool_request {
 };
 
 /*
- * Why |place| gets no connection of |request| now, in a few words that live as
- * long as it is not judged again; NULL if it may have one.
+ * Why |place| gets no connection of |request| now, in a few static words; NULL
+ * if it may have one.
  */
-const char *pool_obstacle(const struct place *place,
+const char *pool_obstacle(const struct pool *pool, const struct place *place,
                           const struct pool_request *request);
 
 /* A place to try, marked as tried in |request|; NULL if there is none now. */
@@ -98,13 +116,13 @@ uint64_t pool_next_us(const struct pool *pool, uint64_t now_us);
 /* A connection goes to |place|; it ends by pool_end(). */
 void pool_begin(struct place *place);
 /* It got there, in |latency_us|. */
-void pool_reached(struct place *place, uint64_t latency_us);
+void pool_reached(struct place *place, uint64_t latency_us, uint64_t now_us);
 /* It did not, because of |failure| (static text). */
 void pool_failed(struct place *place, const char *failure, uint64_t now_us);
 void pool_end(struct place *place);
 
 /* A health check found that it is fit (|unfit| is ""), or why it is not. */
-void pool_judge(struct place *place, const char *unfit);
+void pool_judge(struct place *place, const char *unfit, uint64_t now_us);
 
 /* "up", "unfit", "resting" or "down". */
 const char *pool_state_of(const struct place *place, uint64_t now_us);

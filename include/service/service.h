@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/list.h"
 #include "net/loop.h"
+#include "service/budget.h"
 #include "service/options.h"
 #include "service/pool.h"
 #include "tunnel/host.h"
@@ -39,6 +40,7 @@ struct service {
     struct switchboard *board; /* borrowed */
     struct host *host;         /* borrowed */
     struct pool pool;
+    struct budget budget;    /* of retries */
     struct list passages;    /* every one */
     struct list waiting;     /* those that wait, the first to give up first */
     struct loop_timer timer; /* of those that wait */
@@ -69,6 +71,7 @@ struct passage {
     uint64_t began_us;
     uint64_t until_us;   /* it may wait until then */
     const char *failure; /* of the last place tried; static text */
+    bool is_retry;       /* it failed at a place, and was not on hold since */
 };
 
 /* ---- for the roles ---- */
@@ -77,10 +80,16 @@ struct passage {
 MUST_CHECK bool passage_begin(struct passage *passage,
                               const struct passage_kind *kind,
                               struct service *service, uint64_t client);
+/* Whether it found no place because all have as many as they may. */
+bool passage_found_all_full(const struct passage *passage);
 /* The end, in any way. */
 void passage_end(struct passage *passage);
 
-/* The next place not tried yet; it is |passage->place| then. */
+/*
+ * The next place not tried yet; it is |passage->place| then.  False if there
+ * is none, or no budget for a retry; |passage->failure| says why if no failure
+ * has done so before.
+ */
 MUST_CHECK bool passage_choose(struct passage *passage);
 /* It did not work out there. |is_fault|: of the place. */
 void passage_failed_there(struct passage *passage, const char *failure,

@@ -342,6 +342,7 @@ static void share_out(struct plan *plan)
 
         options->max_connections = share_of(options->max_connections, count);
         options->max_waiting = share_of(options->max_waiting, count);
+        options->max_per_endpoint = share_of(options->max_per_endpoint, count);
     }
 }
 

@@ -39,6 +39,11 @@ static const char *auto_word(unsigned value)
     return value == 0 ? "auto" : NULL;
 }
 
+static const char *unlimited_word(unsigned value)
+{
+    return value == 0 ? "unlimited" : NULL;
+}
+
 /* ---- the table ---- */
 
 #define IN_CONFIG(member) .offset = offsetof(struct config, member)
@@ -114,6 +119,23 @@ static const struct key keys[] = {
     { "consume.*.balance", KEY_CHOICE, CONSUME | DIRECT, IN_SERVICE(balance),
       .word = balance_word, .initial = "least-loaded", .flag = "balance",
       .help = "how a place is chosen for a new connection" },
+    { "consume.*.min_healthy", KEY_NUMBER, CONSUME | DIRECT, IN_SERVICE(min_healthy),
+      .min = 0, .max = 100, .initial = "0", .flag = "min-healthy",
+      .help = "percent of a tier that must be healthy, or the next tier helps, "
+              "and past the last the unhealthy do" },
+    { "consume.*.slow_start", KEY_DURATION, CONSUME | DIRECT, IN_SERVICE(slow_start_us),
+      .min = 0, .max = 3600 * CLOCK_SECOND, .initial = "0",
+      .flag = "slow-start",
+      .help = "how long a place that is new or came back takes to get its "
+              "whole share" },
+    { "consume.*.retry_budget", KEY_NUMBER, CONSUME | DIRECT, IN_SERVICE(retry_budget),
+      .min = 0, .max = 100, .initial = "20", .flag = "retry-budget",
+      .help = "connections tried at another place after a failure, beyond ten "
+              "a second, in percent of new ones" },
+    { "consume.*.max_per_endpoint", KEY_NUMBER, CONSUME | DIRECT, IN_SERVICE(max_per_endpoint),
+      .min = 1, .max = 1000000, .word = unlimited_word,
+      .initial = "unlimited", .flag = "max-per-endpoint",
+      .help = "connections at a time at one place" },
     { "consume.*.hold", KEY_DURATION, CONSUME | DIRECT, IN_SERVICE(hold_us),
       .min = 0, .max = 3600 * CLOCK_SECOND, .initial = "10s", .flag = "hold",
       .help = "how long a new connection waits while nothing is healthy" },
@@ -147,6 +169,23 @@ static const struct key keys[] = {
     { "offer.*.balance", KEY_CHOICE, OFFER, IN_SERVICE(balance),
       .word = balance_word, .initial = "least-loaded", .flag = "balance",
       .help = "how a place is chosen for a new connection" },
+    { "offer.*.min_healthy", KEY_NUMBER, OFFER, IN_SERVICE(min_healthy),
+      .min = 0, .max = 100, .initial = "0", .flag = "min-healthy",
+      .help = "percent of a tier that must be healthy, or the next tier helps, "
+              "and past the last the unhealthy do" },
+    { "offer.*.slow_start", KEY_DURATION, OFFER, IN_SERVICE(slow_start_us),
+      .min = 0, .max = 3600 * CLOCK_SECOND, .initial = "0",
+      .flag = "slow-start",
+      .help = "how long a place that is new or came back takes to get its "
+              "whole share" },
+    { "offer.*.retry_budget", KEY_NUMBER, OFFER, IN_SERVICE(retry_budget),
+      .min = 0, .max = 100, .initial = "20", .flag = "retry-budget",
+      .help = "connections tried at another place after a failure, beyond ten "
+              "a second, in percent of new ones" },
+    { "offer.*.max_per_endpoint", KEY_NUMBER, OFFER, IN_SERVICE(max_per_endpoint),
+      .min = 1, .max = 1000000, .word = unlimited_word,
+      .initial = "unlimited", .flag = "max-per-endpoint",
+      .help = "connections at a time at one place" },
     { "offer.*.connect_timeout", KEY_DURATION, OFFER,
       IN_SERVICE(connect_timeout_us), .min = 10 * CLOCK_MS,
       .max = 300 * CLOCK_SECOND, .initial = "3s", .flag = "connect-timeout",

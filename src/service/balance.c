@@ -18,35 +18,92 @@ uint64_t balance_key(const void *bytes, size_t length)
     return mix(key);
 }
 
-/* Those among whom to choose: usable, of the first tier, of some weight. */
+/* Those among whom to choose: usable, of the tiers that count, of some weight.
+ */
 struct tier {
-    uint32_t priority;
-    bool weighted; /* somebody in it has a weight */
+    uint32_t priority; /* of the last that counts */
+    bool weighted;     /* somebody in it has a weight */
     size_t count;
 };
 
-static struct tier first_tier(const struct candidate *candidates, size_t count)
+/* The first priority from |from| on that somebody has; false: nobody. */
+static bool find_tier(const struct candidate *candidates, size_t count,
+                      uint64_t from, uint32_t *priority)
 {
-    struct tier tier = { .priority = UINT32_MAX };
+    bool found = false;
 
+    for (size_t i = 0; i < count; i++)
+        if (candidates[i].priority >= from &&
+            (!found || candidates[i].priority < *priority)) {
+            *priority = candidates[i].priority;
+            found = true;
+        }
+    return found;
+}
+
+/* Can the tier of |priority| do without the next? */
+static bool is_enough(const struct balance_rule *rule,
+                      const struct candidate *candidates, size_t count,
+                      uint32_t priority)
+{
+    uint64_t all = 0, fit = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (candidates[i].priority == priority) {
+            all++;
+            fit += candidates[i].fit;
+        }
+    return fit > 0 && fit * 100 >= all * rule->min_healthy;
+}
+
+static void count_in(struct tier *tier, const struct candidate *candidates,
+                     size_t count)
+{
+    tier->count = 0;
+    tier->weighted = false;
     for (size_t i = 0; i < count; i++) {
-        const struct candidate *candidate = &candidates[i];
+        if (!candidates[i].usable || candidates[i].priority > tier->priority)
+            continue;
+        tier->weighted = tier->weighted || candidates[i].weight > 0;
+        tier->count++;
+    }
+}
 
-        if (!candidate->usable)
-            continue;
-        if (tier.count == 0 || candidate->priority < tier.priority)
-            tier = (struct tier){ .priority = candidate->priority };
-        if (candidate->priority != tier.priority)
-            continue;
-        tier.weighted = tier.weighted || candidate->weight > 0;
-        tier.count++;
+static struct tier tiers_that_count(const struct balance_rule *rule,
+                                    const struct candidate *candidates,
+                                    size_t count)
+{
+    struct tier tier = { .count = 0 };
+    uint64_t from = 0;
+
+    while (find_tier(candidates, count, from, &tier.priority)) {
+        count_in(&tier, candidates, count);
+        if (tier.count > 0 &&
+            (rule->min_healthy == 0 ||
+             is_enough(rule, candidates, count, tier.priority)))
+            break;
+        from = (uint64_t)tier.priority + 1;
     }
     return tier;
 }
 
+bool balance_is_short(const struct balance_rule *rule,
+                      const struct candidate *candidates, size_t count)
+{
+    uint64_t from = 0;
+    uint32_t priority;
+
+    while (find_tier(candidates, count, from, &priority)) {
+        if (is_enough(rule, candidates, count, priority))
+            return false;
+        from = (uint64_t)priority + 1;
+    }
+    return true;
+}
+
 static bool is_in(const struct tier *tier, const struct candidate *candidate)
 {
-    return candidate->usable && candidate->priority == tier->priority &&
+    return candidate->usable && candidate->priority <= tier->priority &&
            (candidate->weight > 0 || !tier->weighted);
 }
 
@@ -183,15 +240,15 @@ static size_t by_hash(const struct candidate *candidates, size_t count,
     return chosen;
 }
 
-size_t balance_choose(enum service_balance balance,
+size_t balance_choose(const struct balance_rule *rule,
                       struct candidate *candidates, size_t count,
                       uint64_t client, uint64_t random)
 {
-    struct tier tier = first_tier(candidates, count);
+    struct tier tier = tiers_that_count(rule, candidates, count);
 
     if (tier.count == 0)
         return BALANCE_NONE;
-    switch (balance) {
+    switch (rule->balance) {
     case BALANCE_ROUND_ROBIN:
         return round_robin(candidates, count, &tier);
     case BALANCE_LEAST_LOADED:

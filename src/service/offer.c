@@ -88,7 +88,9 @@ static void connected(struct reach *reach, int fd)
 static void exhausted(struct reach *reach)
 {
     struct inward *inward = of_reach(reach);
-    enum code code = code_from_status(reach->failure);
+    enum code code = passage_found_all_full(&reach->passage)
+                         ? CODE_OVERLOAD
+                         : code_from_status(reach->failure);
 
     reach->passage.service->failed++;
     /* Without a place to try, or while all rest, it is as if refused. */

@@ -18,6 +18,7 @@ void service_options_init(struct service_options *options,
         .balance = BALANCE_LEAST_LOADED,
         .connect_timeout_us = 3 * CLOCK_SECOND,
         .max_connections = 10000,
+        .retry_budget = 20,
     };
     if (role == SERVICE_OFFER)
         return; /* waiting is done where the application is */
@@ -56,6 +57,10 @@ bool service_options_equal(const struct service_options *a,
            text_list_equal(&a->allow, &b->allow) && a->balance == b->balance &&
            a->hold_us == b->hold_us &&
            a->connect_timeout_us == b->connect_timeout_us &&
+           a->slow_start_us == b->slow_start_us &&
+           a->max_per_endpoint == b->max_per_endpoint &&
+           a->min_healthy == b->min_healthy &&
+           a->retry_budget == b->retry_budget &&
            a->proxy_protocol == b->proxy_protocol &&
            a->max_connections == b->max_connections &&
            a->max_waiting == b->max_waiting;

@@ -6,11 +6,18 @@
 
 #define FIRST_REST_US (100 * CLOCK_MS)
 #define MAX_REST_US CLOCK_SECOND
+/* A failure that long after the last has nothing to do with it. */
+#define STRIKE_LIFE_US (10 * CLOCK_SECOND)
+/* What a place that is new gets of its share at first. */
+enum { FIRST_PERCENT = 10 };
 
-void pool_init(struct pool *pool, enum service_balance balance, uint64_t seed)
+const char pool_full[] = "it has as many connections as it may";
+
+void pool_init(struct pool *pool, const struct pool_policy *policy,
+               uint64_t seed)
 {
     *pool =
-        (struct pool){ .balance = balance, .random = random_from_seed(seed) };
+        (struct pool){ .policy = *policy, .random = random_from_seed(seed) };
     list_init(&pool->places);
 }
 
@@ -48,7 +55,8 @@ static bool make_room(struct pool *pool)
     return true;
 }
 
-struct place *pool_add(struct pool *pool, const struct endpoint *endpoint)
+struct place *pool_add(struct pool *pool, const struct endpoint *endpoint,
+                       uint64_t now_us)
 {
     struct place *place;
 
@@ -59,6 +67,7 @@ struct place *pool_add(struct pool *pool, const struct endpoint *endpoint)
         return NULL;
     place->endpoint = *endpoint;
     place->number = ++pool->next_number;
+    place->ripened_us = now_us;
     place->failure = "";
     list_append(&pool->places, &place->node);
     pool->count++;
@@ -104,23 +113,75 @@ static bool is_resting(const struct place *place, uint64_t now_us)
            (place->is_probed || now_us < place->rest_until_us);
 }
 
-const char *pool_obstacle(const struct place *place,
-                          const struct pool_request *request)
+/* What stands in the way of any request. */
+static const char *obstacle_to_all(const struct pool *pool,
+                                   const struct place *place,
+                                   const struct pool_request *request)
 {
-    if (was_tried(request, place))
-        return "tried already";
-    if (*place->unfit)
-        return place->unfit;
-    if (is_resting(place, request->now_us))
-        return place->is_probed ? "one connection is trying it after a failure"
-                                : "resting after a failure";
+    uint32_t max = pool->policy.max_per_place;
+
+    if (!request->takes_unfit && *place->unfit)
+        return "its health check finds it unfit";
+    if (!request->takes_unfit && is_resting(place, request->now_us))
+        return place->is_probed ? "one connection tries it after a failure"
+                                : "it rests after a failure";
+    if (max > 0 && place->active >= max)
+        return pool_full;
     return request->find_obstacle
                ? request->find_obstacle(request->context, place)
                : NULL;
 }
 
-static size_t list_candidates(struct pool *pool,
-                              const struct pool_request *request)
+const char *pool_obstacle(const struct pool *pool, const struct place *place,
+                          const struct pool_request *request)
+{
+    if (was_tried(request, place))
+        return "it was tried already";
+    return obstacle_to_all(pool, place, request);
+}
+
+/* Slow start: the weight in percent of a percent of the configured one. */
+static uint32_t ripe_weight(const struct pool *pool, const struct place *place,
+                            uint64_t now_us)
+{
+    uint64_t slow_us = pool->policy.slow_start_us;
+    uint64_t age_us =
+        now_us > place->ripened_us ? now_us - place->ripened_us : 0;
+    uint64_t percent = 100;
+
+    /* A hash that changes with the share would move clients to and fro. */
+    if (slow_us == 0 || pool->policy.rule.balance == BALANCE_HASH)
+        return place->endpoint.weight;
+    if (age_us < slow_us)
+        percent = FIRST_PERCENT + (100 - FIRST_PERCENT) * age_us / slow_us;
+    return (uint32_t)(place->endpoint.weight * percent);
+}
+
+static struct candidate candidate_of(const struct pool *pool,
+                                     const struct place *place,
+                                     struct pool_request *request)
+{
+    const char *obstacle = obstacle_to_all(pool, place, request);
+    bool usable = !obstacle && !was_tried(request, place);
+
+    if (obstacle)
+        request->obstacle = obstacle;
+    return (struct candidate){
+        .usable = usable,
+        .fit = !obstacle,
+        /* No priority in a fallback beats one in the list before it. */
+        .priority =
+            ((uint32_t)place->endpoint.tier << 16) | place->endpoint.priority,
+        .weight = ripe_weight(pool, place, request->now_us),
+        .active = place->active,
+        .latency_us = place->latency_us,
+        .key = balance_key(&place->endpoint.address.any,
+                           place->endpoint.address.length),
+        .current = place->current,
+    };
+}
+
+static size_t list_candidates(struct pool *pool, struct pool_request *request)
 {
     size_t count = 0;
 
@@ -129,20 +190,25 @@ static size_t list_candidates(struct pool *pool,
         struct place *place = LIST_ITEM(node, struct place, node);
 
         pool->chosen_from[count] = place;
-        pool->candidates[count++] = (struct candidate){
-            .usable = pool_obstacle(place, request) == NULL,
-            /* No priority in a fallback beats one in the list before it. */
-            .priority = ((uint32_t)place->endpoint.tier << 16) |
-                        place->endpoint.priority,
-            .weight = place->endpoint.weight,
-            .active = place->active,
-            .latency_us = place->latency_us,
-            .key = balance_key(&place->endpoint.address.any,
-                               place->endpoint.address.length),
-            .current = place->current,
-        };
+        pool->candidates[count++] = candidate_of(pool, place, request);
     }
     return count;
+}
+
+/* The candidates; also those that are not fit, if that leaves too few. */
+static size_t find_candidates(struct pool *pool, struct pool_request *request)
+{
+    const struct balance_rule *rule = &pool->policy.rule;
+    size_t count;
+
+    request->takes_unfit = false;
+    request->obstacle = NULL;
+    count = list_candidates(pool, request);
+    if (rule->min_healthy == 0 ||
+        !balance_is_short(rule, pool->candidates, count))
+        return count;
+    request->takes_unfit = true;
+    return list_candidates(pool, request);
 }
 
 struct place *pool_choose(struct pool *pool, struct pool_request *request)
@@ -152,8 +218,8 @@ struct place *pool_choose(struct pool *pool, struct pool_request *request)
 
     if (request->tried_count == POOL_MAX_TRIED)
         return NULL;
-    count = list_candidates(pool, request);
-    chosen = balance_choose(pool->balance, pool->candidates, count,
+    count = find_candidates(pool, request);
+    chosen = balance_choose(&pool->policy.rule, pool->candidates, count,
                             request->client, random_next(&pool->random));
     for (size_t i = 0; i < count; i++)
         pool->chosen_from[i]->current = pool->candidates[i].current;
@@ -187,30 +253,48 @@ void pool_begin(struct place *place)
     place->connections++;
 }
 
-void pool_reached(struct place *place, uint64_t latency_us)
+/* What was down and came back is new again. */
+static void bring_back(struct place *place, uint64_t now_us)
 {
+    if (place->failed_in_a_row > 0 || *place->unfit)
+        place->ripened_us = now_us;
     place->failed_in_a_row = 0;
     place->is_probed = false;
     place->failure = "";
+}
+
+void pool_reached(struct place *place, uint64_t latency_us, uint64_t now_us)
+{
+    bring_back(place, now_us);
     place->latency_us = place->latency_us
                             ? (place->latency_us * 7 + latency_us) / 8
                             : latency_us + 1;
 }
 
-void pool_failed(struct place *place, const char *failure, uint64_t now_us)
+static uint64_t rest_after(uint32_t strikes)
 {
     uint64_t rest_us = FIRST_REST_US;
 
-    for (uint32_t i = 0; i < place->failed_in_a_row && rest_us < MAX_REST_US;
-         i++)
+    for (uint32_t i = 1; i < strikes && rest_us < MAX_REST_US; i++)
         rest_us *= 2;
-    if (rest_us > MAX_REST_US)
-        rest_us = MAX_REST_US;
+    return rest_us < MAX_REST_US ? rest_us : MAX_REST_US;
+}
+
+void pool_failed(struct place *place, const char *failure, uint64_t now_us)
+{
+    bool is_news = place->is_probed || !is_resting(place, now_us);
+
     place->failures++;
     place->failed_in_a_row++;
-    place->is_probed = false;
-    place->rest_until_us = now_us + rest_us;
     place->failure = failure;
+    if (!is_news)
+        return; /* it began before the failure that put it to rest */
+    if (now_us - place->failed_us >= STRIKE_LIFE_US)
+        place->strikes = 0;
+    place->strikes++;
+    place->failed_us = now_us;
+    place->is_probed = false;
+    place->rest_until_us = now_us + rest_after(place->strikes);
 }
 
 void pool_end(struct place *place)
@@ -223,8 +307,10 @@ void pool_end(struct place *place)
         free(place);
 }
 
-void pool_judge(struct place *place, const char *unfit)
+void pool_judge(struct place *place, const char *unfit, uint64_t now_us)
 {
+    if (*unfit == '\0' && *place->unfit)
+        bring_back(place, now_us);
     text_format(place->unfit, sizeof(place->unfit), "%s", unfit);
 }
 

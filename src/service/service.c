@@ -23,6 +23,7 @@ bool passage_begin(struct passage *passage, const struct passage_kind *kind,
     list_append(&service->passages, &passage->node);
     service->active++;
     service->connections++;
+    budget_pay_in(&service->budget, service->options.retry_budget);
     return true;
 }
 
@@ -45,10 +46,15 @@ static void stop_waiting(struct passage *passage)
 
 void passage_end(struct passage *passage)
 {
+    struct service *service = passage->service;
+
     leave_place(passage);
     stop_waiting(passage);
     list_remove(&passage->node);
-    passage->service->active--;
+    service->active--;
+    /* Where all were full, one of those that wait may have its place. */
+    if (service->pool.policy.max_per_place > 0 && service->waiting_count > 0)
+        loop_timer_start(&service->timer, 0);
 }
 
 /* ---- waiting ---- */
@@ -65,6 +71,10 @@ static void plan_next_look(struct service *service)
         loop_timer_stop(&service->timer);
         return;
     }
+    /* Without a retry left they wait for one to be earned. */
+    until_us = budget_next_us(&service->budget, now_us);
+    if (until_us > now_us && until_us < next_us)
+        next_us = until_us;
     until_us = LIST_ITEM(first, struct passage, waiting)->until_us;
     if (until_us < next_us)
         next_us = until_us;
@@ -76,19 +86,32 @@ bool passage_choose(struct passage *passage)
     struct service *service = passage->service;
 
     passage->request.now_us = loop_now_us(service->host->loop);
-    passage->place = pool_choose(&service->pool, &passage->request);
-    if (!passage->place)
+    if (passage->is_retry &&
+        !budget_take(&service->budget, passage->request.now_us))
         return false;
+    passage->place = pool_choose(&service->pool, &passage->request);
+    if (!passage->place) {
+        if (*passage->failure == '\0' && passage->request.obstacle)
+            passage->failure = passage->request.obstacle;
+        return false;
+    }
     pool_begin(passage->place);
     return true;
+}
+
+bool passage_found_all_full(const struct passage *passage)
+{
+    return passage->request.obstacle == pool_full;
 }
 
 void passage_failed_there(struct passage *passage, const char *failure,
                           bool is_fault)
 {
-    if (is_fault)
+    if (is_fault) {
         pool_failed(passage->place, failure,
                     loop_now_us(passage->service->host->loop));
+        passage->is_retry = true;
+    }
     passage->failure = failure;
     leave_place(passage);
     plan_next_look(passage->service); /* for those that wait for it */
@@ -99,7 +122,7 @@ void passage_reached(struct passage *passage, uint64_t latency_us)
     struct service *service = passage->service;
     bool was_down = passage->place->failed_in_a_row > 0;
 
-    pool_reached(passage->place, latency_us);
+    pool_reached(passage->place, latency_us, loop_now_us(service->host->loop));
     if (was_down && service->waiting_count > 0)
         loop_timer_start(&service->timer, 0);
 }
@@ -118,6 +141,7 @@ bool passage_wait(struct passage *passage)
         service->waiting_count++;
     }
     passage->request.tried_count = 0;
+    passage->is_retry = false; /* having waited is price enough */
     plan_next_look(service);
     return true;
 }

@@ -25,10 +25,21 @@ static void look_at_waiting(struct loop_timer *timer)
     service_retry(CONTAINER_OF(timer, struct service, timer));
 }
 
+static struct pool_policy policy_of(const struct service_options *options)
+{
+    return (struct pool_policy){
+        .rule = { .balance = options->balance,
+                  .min_healthy = options->min_healthy },
+        .slow_start_us = options->slow_start_us,
+        .max_per_place = options->max_per_endpoint,
+    };
+}
+
 static struct service *add_service(struct switchboard *board,
                                    const struct service_options *options)
 {
     struct service *service = calloc(1, sizeof(*service));
+    struct pool_policy policy = policy_of(options);
 
     if (!service)
         return NULL;
@@ -40,7 +51,8 @@ static struct service *add_service(struct switchboard *board,
         service->find_obstacle = consume_obstacle;
     service->board = board;
     service->host = &board->host;
-    pool_init(&service->pool, options->balance, random_seed());
+    pool_init(&service->pool, &policy, random_seed());
+    budget_init(&service->budget, loop_now_us(board->host.loop));
     list_init(&service->passages);
     list_init(&service->waiting);
     loop_timer_init(board->host.loop, &service->timer, look_at_waiting);
@@ -162,7 +174,8 @@ static bool endpoints_have_place(const struct endpoints *endpoints,
 static enum status add_place(struct service *service,
                              const struct endpoint *endpoint)
 {
-    struct place *place = pool_add(&service->pool, endpoint);
+    struct place *place =
+        pool_add(&service->pool, endpoint, loop_now_us(service->host->loop));
 
     if (!place)
         return STATUS_NO_MEMORY;
@@ -244,7 +257,8 @@ static void add_inbound(struct service *service, struct tunnel *tunnel)
         return;
     endpoint.address = report.address;
     strncpy(endpoint.name, report.peer, sizeof(endpoint.name) - 1);
-    place = pool_add(&service->pool, &endpoint);
+    place =
+        pool_add(&service->pool, &endpoint, loop_now_us(service->host->loop));
     if (place)
         place->tunnel = tunnel;
 }
@@ -378,7 +392,7 @@ static enum status change_service(struct service *service,
         return STATUS_NO_MEMORY;
     service_options_clear(&service->options);
     service->options = copy;
-    service->pool.balance = copy.balance;
+    service->pool.policy = policy_of(&copy);
     service_cut(service,
                 copy.role == SERVICE_OFFER ? &copy.allow : &copy.peers);
     tell_usable(service);

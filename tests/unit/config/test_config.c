@@ -283,7 +283,8 @@ static void a_path_that_is_no_key_gets_the_nearest(void **state)
     assert_not_set(
         config, "consume.r.lisen", "x",
         "--flag: unknown key \"lisen\"; did you mean \"listen\"? "
-        "(known here: listen, from, direct, fallback, peer, balance, hold, "
+        "(known here: listen, from, direct, fallback, peer, balance, "
+        "min_healthy, slow_start, retry_budget, max_per_endpoint, hold, "
         "connect_timeout, proxy_protocol, max_connections, "
         "max_waiting)");
     assert_not_set(config, "identity.thrust", "x",

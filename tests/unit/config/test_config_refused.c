@@ -37,14 +37,16 @@ static const struct refusal keys[] = {
       "servers)" },
     { "consume:\n  redis:\n    lisen: x\n",
       "f:3:5: unknown key \"lisen\"; did you mean \"listen\"? (known here: "
-      "listen, from, direct, fallback, peer, balance, hold, connect_timeout, "
+      "listen, from, direct, fallback, peer, balance, min_healthy, "
+      "slow_start, retry_budget, max_per_endpoint, hold, connect_timeout, "
       "proxy_protocol, max_connections, max_waiting)" },
     { "offer:\n  redis:\n    listen: x\n",
       "f:3:5: unknown key \"listen\" (known here: to, fallback, allow, "
-      "balance, "
+      "balance, min_healthy, slow_start, retry_budget, max_per_endpoint, "
       "connect_timeout, proxy_protocol, max_connections)" },
     { "offer:\n  redis:\n    \"*\": x\n",
       "f:3:5: unknown key \"*\" (known here: to, fallback, allow, balance, "
+      "min_healthy, slow_start, retry_budget, max_per_endpoint, "
       "connect_timeout, proxy_protocol, max_connections)" },
     { "consume: {\"*\": {}}\n",
       "f:1:11: \"*\": a service's name is at most 63 letters, digits, '.', "
@@ -101,7 +103,8 @@ static const struct refusal kinds[] = {
       "f:1:8: expected a map of services by their names, not a list" },
     { "consume: {r: 127.0.0.1:1}\n",
       "f:1:14: expected a map of listen, from, direct, fallback, peer, "
-      "balance, hold, "
+      "balance, min_healthy, slow_start, retry_budget, max_per_endpoint, "
+      "hold, "
       "connect_timeout, proxy_protocol, max_connections, max_waiting, not "
       "\"127.0.0.1:1\"" },
     { "node: [a]\n", "f:1:7: expected a name of at most 63 letters, digits, "
