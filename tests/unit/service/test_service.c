@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/* Choosing, waiting and giving up, without a connection. */
+#include "base/clock.h"
+#include "service/service.h"
+#include "support/check_test.h"
+#include <stdlib.h>
+#include <string.h>
+
+struct world {
+    struct loop *loop;
+    struct host host;
+    struct service service;
+};
+
+/* A passage that only counts what it is told. */
+struct walker {
+    struct passage passage;
+    uint32_t retries;
+    uint32_t given_up;
+};
+
+static struct walker *of_passage(struct passage *passage)
+{
+    return CONTAINER_OF(passage, struct walker, passage);
+}
+
+static void retry(struct passage *passage)
+{
+    struct walker *walker = of_passage(passage);
+
+    walker->retries++;
+    assert_true(passage_choose(passage) || passage_wait(passage));
+}
+
+static void give_up(struct passage *passage)
+{
+    of_passage(passage)->given_up++;
+}
+
+static const struct passage_kind kind = { .retry = retry, .give_up = give_up };
+
+static void look(struct loop_timer *timer)
+{
+    service_retry(CONTAINER_OF(timer, struct service, timer));
+}
+
+static int set_up(void **state)
+{
+    struct world *world = calloc(1, sizeof(*world));
+    struct pool_policy policy = { .rule = { BALANCE_ROUND_ROBIN, 0 } };
+    struct service *service = &world->service;
+
+    world->loop = world->host.loop = loop_new();
+    service_options_init(&service->options, SERVICE_DIRECT);
+    service->host = &world->host;
+    pool_init(&service->pool, &policy, 1);
+    budget_init(&service->budget, loop_now_us(world->loop));
+    list_init(&service->passages);
+    list_init(&service->waiting);
+    loop_timer_init(world->loop, &service->timer, look);
+    *state = world;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct world *world = *state;
+
+    loop_timer_stop(&world->service.timer);
+    pool_clear(&world->service.pool);
+    service_options_clear(&world->service.options);
+    loop_free(world->loop);
+    free(world);
+    return 0;
+}
+
+static void add_places(struct world *world, uint16_t count)
+{
+    for (uint16_t i = 1; i <= count; i++) {
+        struct endpoint endpoint = { .weight = 1 };
+
+        assert_true(address_parse(&endpoint.address, "127.0.0.1:1"));
+        address_set_port(&endpoint.address, i);
+        assert_non_null(pool_add(&world->service.pool, &endpoint,
+                                 loop_now_us(world->loop)));
+    }
+}
+
+static void begin(struct world *world, struct walker *walker)
+{
+    memset(walker, 0, sizeof(*walker));
+    assert_true(passage_begin(&walker->passage, &kind, &world->service, 0));
+}
+
+static void spend_all(struct world *world)
+{
+    while (budget_take(&world->service.budget, loop_now_us(world->loop)))
+        ;
+}
+
+static void turn_until(struct world *world, const uint32_t *count)
+{
+    for (int i = 0; *count == 0 && i < 500; i++)
+        loop_turn(world->loop, 10 * CLOCK_MS);
+    assert_int_not_equal(*count, 0);
+}
+
+static void a_second_place_costs_a_retry(void **state)
+{
+    struct world *world = *state;
+    struct walker walker;
+
+    add_places(world, 3);
+    begin(world, &walker);
+    assert_true(passage_choose(&walker.passage));
+    passage_failed_there(&walker.passage, "connection refused", true);
+    spend_all(world);
+    assert_false(passage_choose(&walker.passage));
+    assert_string_equal(walker.passage.failure, "connection refused");
+    /* It waits for the next retry to be earned, and then goes on. */
+    assert_true(passage_wait(&walker.passage));
+    turn_until(world, &walker.retries);
+    assert_non_null(walker.passage.place);
+    assert_int_equal(walker.given_up, 0);
+    passage_end(&walker.passage);
+}
+
+static void what_is_no_fault_costs_nothing(void **state)
+{
+    struct world *world = *state;
+    struct walker walker;
+
+    add_places(world, 2);
+    begin(world, &walker);
+    assert_true(passage_choose(&walker.passage));
+    passage_failed_there(&walker.passage, "draining", false);
+    spend_all(world);
+    assert_true(passage_choose(&walker.passage));
+    passage_end(&walker.passage);
+}
+
+static void new_connections_pay_for_retries(void **state)
+{
+    struct world *world = *state;
+    struct walker walkers[5];
+
+    add_places(world, 2);
+    spend_all(world);
+    for (size_t i = 0; i < 5; i++) /* a fifth of a retry each */
+        begin(world, &walkers[i]);
+    assert_true(passage_choose(&walkers[0].passage));
+    passage_failed_there(&walkers[0].passage, "refused", true);
+    assert_true(passage_choose(&walkers[0].passage));
+    for (size_t i = 0; i < 5; i++)
+        passage_end(&walkers[i].passage);
+}
+
+static void who_finds_no_place_knows_why(void **state)
+{
+    struct world *world = *state;
+    struct walker first, second;
+
+    world->service.pool.policy.max_per_place = 1;
+    add_places(world, 1);
+    begin(world, &first);
+    begin(world, &second);
+    assert_true(passage_choose(&first.passage));
+    assert_false(passage_choose(&second.passage));
+    assert_true(passage_found_all_full(&second.passage));
+    assert_string_equal(second.passage.failure, pool_full);
+    /* The place of one that leaves is for one that waits. */
+    assert_true(passage_wait(&second.passage));
+    passage_end(&first.passage);
+    turn_until(world, &second.retries);
+    assert_non_null(second.passage.place);
+    passage_end(&second.passage);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_second_place_costs_a_retry, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(what_is_no_fault_costs_nothing, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(new_connections_pay_for_retries, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(who_finds_no_place_knows_why, set_up,
+                                        tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
