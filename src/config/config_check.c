@@ -8,6 +8,8 @@
 #include "config/rule.h"
 #include "config/value.h"
 #include "net/address.h"
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -165,6 +167,101 @@ static enum status check_inbound(const struct checking *checking,
     return STATUS_OK;
 }
 
+/* ---- announcements ---- */
+
+static enum status refuse_announce(const struct checking *checking,
+                                   size_t service, size_t item,
+                                   const char *format, ...) PRINTF_LIKE(4, 5);
+
+/* "SERVICE: what is wrong", at the place of its announcement |item|. */
+static enum status refuse_announce(const struct checking *checking,
+                                   size_t service, size_t item,
+                                   const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    (void)origins_refuse(checking->error,
+                         origin_of(checking, key_at("offer.*.announce"),
+                                   service, item),
+                         "%s: %s", checking->config->services[service].name,
+                         text);
+    return incomplete(checking);
+}
+
+/* That all can be told where we are. */
+static enum status check_place(const struct checking *checking, size_t service)
+{
+    const struct config *config = checking->config;
+    const struct text_list *announce = &config->services[service].announce;
+    char listen[64], advertise[64], why[256];
+    struct presence_place place;
+    struct address address;
+    size_t listener;
+
+    (void)call_key(config, key_at("tunnels.listen"), listen, sizeof(listen));
+    (void)call_key(config, key_at("tunnels.advertise"), advertise,
+                   sizeof(advertise));
+    if (config->tunnels.listen.count == 0)
+        return refuse_announce(checking, service, 0,
+                               "to be announced needs %s, where peers dial "
+                               "us, like 0.0.0.0:7411",
+                               listen);
+    if (!config_find_place(config, &place, &listener, why, sizeof(why)))
+        return refuse_announce(checking, service, 0,
+                               "to be announced needs %s, like "
+                               "db-1.example.com:7411: %s",
+                               advertise, why);
+    for (size_t i = 0; i < announce->count; i++)
+        if (place.host[0] != '\0' &&
+            announcement_needs_ip(announce->items[i]) &&
+            !address_from_ip(&address, place.host, 1))
+            return refuse_announce(checking, service, i,
+                                   "%s tells IP addresses, but %s gives the "
+                                   "name %s",
+                                   announce->items[i], advertise, place.host);
+    return STATUS_OK;
+}
+
+static enum status check_announce(const struct checking *checking,
+                                  size_t service)
+{
+    static const char *const alone[] = { "offer.*.announce_weight",
+                                         "offer.*.announce_priority" };
+    const struct service_options *options =
+        &checking->config->services[service];
+    const struct text_list *announce = &options->announce;
+    struct service_options initial;
+    char name[64];
+
+    service_options_init(&initial, SERVICE_OFFER);
+    for (size_t i = 0; announce->count == 0 && i < ARRAY_LENGTH(alone); i++) {
+        const struct key *key = key_at(alone[i]);
+
+        if (value_equal(key, options, &initial))
+            continue;
+        (void)origins_refuse(
+            checking->error, origin_of(checking, key, service, ORIGINS_KEY),
+            "%s: %s means nothing without announcement", options->name,
+            call_key(checking->config, key, name, sizeof(name)));
+        return incomplete(checking);
+    }
+    if (announce->count > CONFIG_MAX_ANNOUNCEMENTS)
+        return refuse_announce(checking, service, CONFIG_MAX_ANNOUNCEMENTS,
+                               "it is announced in more than %d places",
+                               CONFIG_MAX_ANNOUNCEMENTS);
+    for (size_t i = 1; i < announce->count; i++)
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(announce->items[i], announce->items[j]) == 0)
+                return refuse_announce(checking, service, i,
+                                       "it is announced in %s twice",
+                                       announce->items[i]);
+    return announce->count > 0 ? check_place(checking, service) : STATUS_OK;
+}
+
 static enum status check_service(const struct checking *checking,
                                  size_t service)
 {
@@ -175,7 +272,9 @@ static enum status check_service(const struct checking *checking,
         status = need(checking, "offer.*.to", service);
         if (!status)
             status = need(checking, "offer.*.allow", service);
-        return status ? status : check_reachable(checking, service);
+        if (!status)
+            status = check_reachable(checking, service);
+        return status ? status : check_announce(checking, service);
     }
     status = need_sources(checking, service);
     if (!status)

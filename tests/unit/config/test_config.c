@@ -26,6 +26,7 @@ static void a_file_fills_every_member(void **state)
                                   "  revocation: ca.crl\n"
                                   "tunnels:\n"
                                   "  listen: 0.0.0.0:7411\n"
+                                  "  advertise: db-1.example.com\n"
                                   "  dial: [h:1, 10.0.0.1:2]\n"
                                   "admin: 127.0.0.1:7412\n"
                                   "workers: 3\n"
@@ -37,6 +38,9 @@ static void a_file_fills_every_member(void **state)
                                   "  r:\n"
                                   "    to: [static:h:1, static:h:2]\n"
                                   "    allow: spiffe://a/b\n"
+                                  "    announce: zookeeper:zk/r\n"
+                                  "    announce_weight: 8\n"
+                                  "    announce_priority: 9\n"
                                   "    balance: hash\n"
                                   "    connect_timeout: 1s\n"
                                   "    proxy_protocol: on\n"
@@ -51,6 +55,7 @@ static void a_file_fills_every_member(void **state)
     assert_string_equal(config->identity.revocation, "ca.crl");
     assert_int_equal(config->tunnels.listen.count, 1);
     assert_int_equal(config->tunnels.dial.count, 2);
+    assert_string_equal(config->tunnels.advertise, "db-1.example.com");
     assert_string_equal(config->tunnels.dial.items[1], "10.0.0.1:2");
     assert_string_equal(config->admin, "127.0.0.1:7412");
     assert_int_equal(config->workers, 3);
@@ -64,6 +69,9 @@ static void a_file_fills_every_member(void **state)
     assert_int_equal(service->role, SERVICE_OFFER);
     assert_int_equal(service->sources.count, 2);
     assert_string_equal(service->allow.items[0], "spiffe://a/b");
+    assert_string_equal(service->announce.items[0], "zookeeper:zk/r");
+    assert_int_equal(service->announce_weight, 8);
+    assert_int_equal(service->announce_priority, 9);
     assert_int_equal(service->balance, BALANCE_HASH);
     assert_int_equal(service->connect_timeout_us, CLOCK_SECOND);
     assert_true(service->proxy_protocol);
