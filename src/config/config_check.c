@@ -184,12 +184,11 @@ static enum status refuse_announce(const struct checking *checking,
     va_start(arguments, format);
     (void)vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
-    (void)origins_refuse(checking->error,
-                         origin_of(checking, key_at("offer.*.announce"),
-                                   service, item),
-                         "%s: %s", checking->config->services[service].name,
-                         text);
-    return incomplete(checking);
+    return origins_refuse(checking->error,
+                          origin_of(checking, key_at("offer.*.announce"),
+                                    service, item),
+                          "%s: %s", checking->config->services[service].name,
+                          text);
 }
 
 /* That all can be told where we are. */
@@ -226,29 +225,42 @@ static enum status check_place(const struct checking *checking, size_t service)
     return STATUS_OK;
 }
 
-static enum status check_announce(const struct checking *checking,
-                                  size_t service)
+/* Nothing that was written is ignored. */
+static enum status check_not_announced(const struct checking *checking,
+                                       size_t service)
 {
-    static const char *const alone[] = { "offer.*.announce_weight",
+    static const char *const paths[] = { "offer.*.announce_weight",
                                          "offer.*.announce_priority" };
     const struct service_options *options =
         &checking->config->services[service];
-    const struct text_list *announce = &options->announce;
     struct service_options initial;
-    char name[64];
+    char name[64], announce[64];
 
     service_options_init(&initial, SERVICE_OFFER);
-    for (size_t i = 0; announce->count == 0 && i < ARRAY_LENGTH(alone); i++) {
-        const struct key *key = key_at(alone[i]);
+    for (size_t i = 0; i < ARRAY_LENGTH(paths); i++) {
+        const struct key *key = key_at(paths[i]);
 
         if (value_equal(key, options, &initial))
             continue;
         (void)origins_refuse(
             checking->error, origin_of(checking, key, service, ORIGINS_KEY),
-            "%s: %s means nothing without announcement", options->name,
-            call_key(checking->config, key, name, sizeof(name)));
+            "%s: %s means nothing without %s", options->name,
+            call_key(checking->config, key, name, sizeof(name)),
+            call_key(checking->config, key_at("offer.*.announce"), announce,
+                     sizeof(announce)));
         return incomplete(checking);
     }
+    return STATUS_OK;
+}
+
+static enum status check_announce(const struct checking *checking,
+                                  size_t service)
+{
+    const struct text_list *announce =
+        &checking->config->services[service].announce;
+
+    if (announce->count == 0)
+        return check_not_announced(checking, service);
     if (announce->count > CONFIG_MAX_ANNOUNCEMENTS)
         return refuse_announce(checking, service, CONFIG_MAX_ANNOUNCEMENTS,
                                "it is announced in more than %d places",
@@ -259,7 +271,8 @@ static enum status check_announce(const struct checking *checking,
                 return refuse_announce(checking, service, i,
                                        "it is announced in %s twice",
                                        announce->items[i]);
-    return announce->count > 0 ? check_place(checking, service) : STATUS_OK;
+    return check_place(checking, service) == STATUS_OK ? STATUS_OK
+                                                       : incomplete(checking);
 }
 
 static enum status check_service(const struct checking *checking,

@@ -210,6 +210,13 @@ static const struct refusal values[] = {
       "/services/redis, got " },
     { "offer: {r: {announce_weight: 65536}}",
       "f:1:30: \"65536\": expected a number from 0 to 65535" },
+    { OFFER("  r: {to: static:h:1, allow: spiffe://a/b, announce: "
+            "[zookeeper:h/1, zookeeper:h/2, zookeeper:h/3, zookeeper:h/4,\n"
+            "    zookeeper:h/5, zookeeper:h/6, zookeeper:h/7, zookeeper:h/8,\n"
+            "    zookeeper:h/9, zookeeper:h/a, zookeeper:h/b, zookeeper:h/c,\n"
+            "    zookeeper:h/d, zookeeper:h/e, zookeeper:h/f, zookeeper:h/g,\n"
+            "    zookeeper:h/h]}\n"),
+      "f:10:5: r: it is announced in more than 16 places" },
     { "consume: {r: {balance: random}}",
       "f:1:24: \"random\": expected round-robin, least-loaded, two-choices or "
       "hash" },
@@ -336,19 +343,12 @@ static const struct refusal wholes[] = {
       "gives the name db-1" },
     { OFFER("  r: {to: static:h:1, allow: spiffe://a/b, announce: "
             "[mdns:_r._tcp, mdns:_s._tcp, mdns:_r._tcp]}\n"),
-      "f:6:82: r: it is announced in mdns:_r._tcp twice" },
+      "f:6:83: r: it is announced in mdns:_r._tcp twice" },
     { OFFER("  r: {to: static:h:1, allow: spiffe://a/b, announce_weight: 2}\n"),
-      "f:6:44: r: announce_weight means nothing without announcement" },
+      "f:6:44: r: announce_weight means nothing without announce" },
     { OFFER("  r: {to: static:h:1, allow: spiffe://a/b, announce: [], "
             "announce_priority: 2}\n"),
-      "f:6:58: r: announce_priority means nothing without announcement" },
-    { OFFER("  r: {to: static:h:1, allow: spiffe://a/b, announce: "
-            "[zookeeper:h/1, zookeeper:h/2, zookeeper:h/3, zookeeper:h/4,\n"
-            "    zookeeper:h/5, zookeeper:h/6, zookeeper:h/7, zookeeper:h/8,\n"
-            "    zookeeper:h/9, zookeeper:h/a, zookeeper:h/b, zookeeper:h/c,\n"
-            "    zookeeper:h/d, zookeeper:h/e, zookeeper:h/f, zookeeper:h/g,\n"
-            "    zookeeper:h/h]}\n"),
-      "f:10:5: r: it is announced in more than 16 places" },
+      "f:6:58: r: announce_priority means nothing without announce" },
     { CONSUME("  r: {direct: static:h:1, listen: 127.0.0.1:1}\n"),
       "f:5:35: 127.0.0.1:1 is listened on twice; the other is at f:4:16" },
     { CONSUME("  r: {direct: static:h:1, listen: [127.0.0.1:3, "
