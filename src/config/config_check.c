@@ -451,26 +451,61 @@ enum status config_check(const struct config *config,
     return status ? status : check_listenings(&checking);
 }
 
+static void warn_of_plaintext(const struct config *config, size_t service,
+                              void (*warning)(void *context, const char *text),
+                              void *context)
+{
+    const struct key *key = key_at("consume.*.listen");
+    const struct text_list *listen = &config->services[service].listen;
+    struct address address;
+    char text[1024];
+
+    for (size_t i = 0; i < listen->count; i++) {
+        const char *origin = origins_find(config->origins, key, service, i);
+
+        if (address_parse(&address, listen->items[i]) &&
+            address_is_loopback(&address))
+            continue;
+        (void)text_format(text, sizeof(text),
+                          "%.500s%s%s: other hosts can connect to %s here, "
+                          "in plaintext",
+                          origin ? origin : "", origin ? ": " : "",
+                          listen->items[i], config->services[service].name);
+        warning(context, text);
+    }
+}
+
+static void warn_of_place(const struct config *config, size_t service,
+                          void (*warning)(void *context, const char *text),
+                          void *context)
+{
+    const char *origin =
+        origins_find(config->origins, key_at("offer.*.announce"), service,
+                     ORIGINS_KEY);
+    struct presence_place place;
+    struct address address;
+    char text[1024];
+    size_t listener;
+
+    if (config->services[service].announce.count == 0 ||
+        !config_find_place(config, &place, &listener, text, sizeof(text)) ||
+        !address_from_ip(&address, place.host, 1) ||
+        !address_is_loopback(&address))
+        return;
+    (void)text_format(text, sizeof(text),
+                      "%.500s%s%s is announced at %s, where other hosts find "
+                      "themselves",
+                      origin ? origin : "", origin ? ": " : "",
+                      config->services[service].name, place.host);
+    warning(context, text);
+}
+
 void config_each_warning(const struct config *config,
                          void (*warning)(void *context, const char *text),
                          void *context)
 {
-    const struct key *listen = key_at("consume.*.listen");
-    struct address address;
-    char text[1024];
-
-    for (size_t i = 0; i < config->service_count; i++)
-        for (size_t j = 0; j < config->services[i].listen.count; j++) {
-            const char *item = config->services[i].listen.items[j];
-            const char *origin = origins_find(config->origins, listen, i, j);
-
-            if (address_parse(&address, item) && address_is_loopback(&address))
-                continue;
-            (void)text_format(text, sizeof(text),
-                              "%.500s%s%s: other hosts can connect to %s here, "
-                              "in plaintext",
-                              origin ? origin : "", origin ? ": " : "", item,
-                              config->services[i].name);
-            warning(context, text);
-        }
+    for (size_t i = 0; i < config->service_count; i++) {
+        warn_of_plaintext(config, i, warning, context);
+        warn_of_place(config, i, warning, context);
+    }
 }

@@ -638,3 +638,31 @@ def test_what_dies_on_the_local_network_is_not_used(box, authority, hosts):
     far[0].start()
     wait_until(lambda: is_served_by(here, near.address, "db0"), 30,
                "it is used again")
+
+
+def test_only_what_we_listen_at_is_told(box, authority, hosts):
+    here, there = hosts[:2]
+    for number, host in ((1, here), (2, there)):
+        host.host.ip("addr", "add", f"fd78::{number}/64", "dev",
+                     host.host.device, "nodad")
+    server = redis.Redis(box, namespace=there)
+    far = offerer(box, authority, "db", f"static:{server.address}", MDNS,
+                  there, listen="0.0.0.0:7411").start()
+    near = consumer(box, authority, MDNS, here, listen="127.0.0.1:6379")
+
+    def found():
+        return {one["address"] for one in
+                near.status()["services"][0]["endpoints"]
+                if one["source"] == MDNS}
+
+    v4, v6 = f"{there.address}:7411", "[fd78::2]:7411"
+    wait_until(lambda: found() == {v4}, 20, "IPv4 is found")
+    document = copy.deepcopy(far.document)
+    # Of an instance with both, IPv4 is what a consumer takes.
+    for listen, wanted in ((["[::]:7411"], {v6}),
+                           (["[::]:7411", "0.0.0.0:7411"], {v4})):
+        document["tunnels"]["listen"] = listen
+        assert far.reload(document).returncode == 0
+        wait_until(lambda wanted=wanted: found() == wanted, 20,
+                   f"{wanted} is found")
+    redis.wait_for(near.address, namespace=here)
