@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from harness.ambassador import Ambassador, any_port, entente
+from harness.ambassador import BINARY, UNDER, Ambassador, any_port, entente
 from harness.ports import free_port
 from harness.processes import wait_until
 from harness.servers import redis
@@ -24,7 +24,17 @@ PATH = "/services/redis"
 
 @pytest.fixture(scope="module")
 def ensemble(tmp_path_factory):
-    """A ZooKeeper for all tests, with sessions of two seconds at most."""
+    """A ZooKeeper whose sessions live on for ten seconds: what goes sooner
+    was taken back."""
+    server = Server(tmp_path_factory.mktemp("zookeeper"),
+                    timeout=10000).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def forgetful(tmp_path_factory):
+    """One whose sessions live for two seconds at most."""
     server = Server(tmp_path_factory.mktemp("zookeeper")).start()
     yield server
     server.stop()
@@ -63,8 +73,9 @@ class Registry:
         """What one of them says."""
         return json.loads(self.client.get(f"{path}/{name}"))
 
-    def wait_for(self, *names, path=PATH, timeout=10):
-        """Until these are announced there, and no others."""
+    def wait_for(self, *names, path=PATH, timeout=5):
+        """Until these are announced there, and no others; before any session
+        has expired."""
         wait_until(lambda: self.names(path) == sorted(names), timeout,
                    f"{names} at {path}, not {self.names(path)}")
 
@@ -251,7 +262,7 @@ def test_one_that_comes_is_used_and_one_that_drains_is_left(
     stays = next(talk for talk in talks if talk.name == "one")
     load = Load(near.address)
     assert first.command("drain").returncode == 0
-    registry.wait_for("redis@two", timeout=2)
+    registry.wait_for("redis@two")
     # Its last connections live on meanwhile.
     assert announcements(first) == []
     assert first.process.is_running() and stays.says("still here")
@@ -264,7 +275,8 @@ def test_one_that_comes_is_used_and_one_that_drains_is_left(
     assert second.process.is_running()
 
 
-def test_what_dies_is_forgotten_and_may_come_back(box, authority, registry):
+def test_what_dies_is_forgotten_and_may_come_back(box, authority, forgetful):
+    registry = Registry(forgetful)
     services = {name: Named(name) for name in ("one", "two")}
     first, second = (
         offerer(box, authority, name, services[name].source,
@@ -287,6 +299,7 @@ def test_what_dies_is_forgotten_and_may_come_back(box, authority, registry):
     wait_until(lambda: all_who_answer(near.address) == {"one", "two"}, 20,
                "both are used")
     assert second.process.is_running()
+    registry.client.close()
 
 
 @pytest.mark.parametrize("how", ["quit", "SIGTERM"])
@@ -298,7 +311,7 @@ def test_what_ends_is_taken_back(box, authority, registry, how):
         assert far.command("quit").returncode == 0
     else:
         far.stop()
-    registry.wait_for(timeout=1.5)  # a session would have lived for two
+    registry.wait_for()
     assert far.process.wait(20) == 0
 
 
@@ -322,7 +335,7 @@ def test_reload_makes_moves_and_takes_back(box, authority, registry):
     assert registry.client.owner(f"{PATH}/redis@one") == owner
     # Only the second.
     reload(far, lambda offer: offer.update(announce=registry.text(other)))
-    registry.wait_for(timeout=1.5)
+    registry.wait_for()
     registry.wait_for("redis@one", path=other)
     # What it says of itself.
     reload(far, lambda offer: offer.update(announce_weight=7,
@@ -343,7 +356,7 @@ def test_reload_makes_moves_and_takes_back(box, authority, registry):
         for key in ("announce", "announce_weight", "announce_priority"):
             del offer[key]
     reload(far, take_back)
-    registry.wait_for(path=other, timeout=1.5)
+    registry.wait_for(path=other)
     assert announcements(far) == []
     assert talk.says("all the time")
     # And from nothing.
@@ -494,7 +507,6 @@ def test_without_a_file(box, authority, registry):
     leaf = authority.issue("db-1", file=box.name("leaf"))
     tunnel, service = any_port(), Named("one")
     section = leaf.section()
-    from harness.ambassador import BINARY, UNDER
     box.start("offer", [
         *UNDER, BINARY, "offer", "redis", "--to", service.source, "--allow",
         authority.identity("web-1"), "--tunnel-listen", tunnel, "--node", "n",
