@@ -2,6 +2,7 @@
 #ifndef ADMIN_STATUS_H
 #define ADMIN_STATUS_H
 #include "base/check.h"
+#include "discovery/announcement.h"
 #include "discovery/source.h"
 #include "service/report.h"
 #include <stdbool.h>
@@ -21,6 +22,12 @@ struct certificate_status {
     int64_t expires;      /* seconds since 1970 */
 };
 
+/* Where a service is announced, or is to be. */
+struct announcement_status {
+    const char *text;
+    struct announcement_report report;
+};
+
 /* What the main thread knows of a service. */
 struct service_status {
     const char *name;
@@ -29,6 +36,8 @@ struct service_status {
     const struct source_report *sources;
     const char *const *source_texts;
     size_t source_count;
+    const struct announcement_status *announcements;
+    size_t announcement_count;
 };
 
 /* Everything, borrowed from those who know it. */

@@ -6,6 +6,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "service/options.h"
+#include "service/presence.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -26,6 +27,7 @@ struct config {
     struct {
         struct text_list listen; /* addresses */
         struct text_list dial;   /* name:port or address */
+        char *advertise;         /* name, IP or [v6], with :port or without */
     } tunnels;
     char *admin;          /* "unix:/path" or "127.0.0.1:port"; NULL: default */
     uint32_t workers;     /* 0: auto */
@@ -40,7 +42,10 @@ struct config {
 };
 
 /* More is refused. */
-enum { CONFIG_MAX_SERVICES = 4096 };
+enum {
+    CONFIG_MAX_SERVICES = 4096,
+    CONFIG_MAX_ANNOUNCEMENTS = 16 /* of one service */
+};
 
 /* "file:line:column: message", or without a place "message". */
 struct config_error {
@@ -109,6 +114,16 @@ void config_complete(struct config *config);
 /* NULL: none.  Offered and consumed services may share a name. */
 const struct service_options *config_find(const struct config *config,
                                           bool is_offer, const char *name);
+
+/*
+ * Where peers reach us, as registries are told: |place|, and in |listener| its
+ * place in tunnels.listen, whose port is meant where |place| has none (0: the
+ * kernel chooses one).  False if there is no such place; |why| (of |size|
+ * bytes) is then half a sentence.
+ */
+MUST_CHECK bool config_find_place(const struct config *config,
+                                  struct presence_place *place,
+                                  size_t *listener, char *why, size_t size);
 
 /* ---- to text ---- */
 

@@ -19,9 +19,11 @@ enum key_type {
     KEY_ADMIN,      /* char *: an address that only this machine reaches */
     KEY_LISTEN,     /* struct text_list: addresses to listen on */
     KEY_DIAL,       /* struct text_list: name:port or address */
+    KEY_ADVERTISE,  /* char *: a host, perhaps with its port */
     KEY_RESOLVERS,  /* struct text_list: ip:port */
     KEY_SOURCES,    /* struct text_list */
     KEY_IDENTITIES, /* struct text_list: patterns of identities */
+    KEY_REGISTRIES, /* struct text_list: where to announce something */
     KEY_DURATION,   /* uint64_t: microseconds */
     KEY_NUMBER,     /* uint32_t */
     KEY_FLAG,       /* bool */

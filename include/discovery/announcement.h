@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 /*
  * The other side of a source: "here I am", told to a registry for as long as
@@ -22,12 +23,13 @@ struct announcement;
 struct announcement_options {
     const char *text;
     const struct source_world *world; /* borrowed */
-    const char *name; /* ours among those who announce the same service */
-    const char *host; /* IP or name; NULL: ours as the registry sees us */
+    const char *name;   /* ours among those who announce the same service */
+    const char *host;   /* IP or name; NULL: ours as the registry sees us */
+    sa_family_t family; /* of our own address; AF_UNSPEC: either will do */
     uint16_t port;
     uint16_t weight;
     uint16_t priority;
-    /* What is reported has changed.  From the loop. */
+    /* What is reported has changed.  From the loop.  May be NULL. */
     void (*changed)(void *context, struct announcement *announcement);
     void *context;
 };
@@ -41,6 +43,9 @@ struct announcement_report {
 /* As source_is_valid(). */
 MUST_CHECK bool announcement_is_valid(const char *text, char *error,
                                       size_t size);
+
+/* Whether |text|, which is valid, can tell IP addresses but no names. */
+bool announcement_needs_ip(const char *text);
 
 /* A name every registry takes: 1 to 63 bytes, printable, no '/'. */
 MUST_CHECK bool announcement_is_name(const char *name);

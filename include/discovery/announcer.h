@@ -16,6 +16,7 @@ struct announcer {
 struct announcer_kind {
     const char *scheme;
     const char *form;
+    bool needs_ip; /* it tells addresses, no names */
     /* |rest| is the text behind "scheme:" in both. */
     bool (*is_valid)(const char *rest, char *error, size_t size);
     enum status (*open)(struct announcement *announcement, const char *rest,

@@ -59,6 +59,7 @@ struct service_options {
     struct text_list fallback; /* sources that count while those do not serve */
     struct text_list peers;    /* consume.peer: who may claim to offer it */
     struct text_list allow;    /* offer.allow: who may open it */
+    struct text_list announce; /* registries that are told we offer it */
     enum service_balance balance;
     uint64_t hold_us;            /* a new connection may wait this long */
     uint64_t connect_timeout_us; /* for one attempt at an endpoint */
@@ -69,6 +70,8 @@ struct service_options {
     bool proxy_protocol;         /* offer, direct: tell the service whose */
     uint32_t max_connections;    /* at a time, in all */
     uint32_t max_waiting;        /* connections on hold at a time */
+    uint32_t announce_weight;    /* 0 to 65535, as registries have them */
+    uint32_t announce_priority;
 };
 
 /* The defaults of |role|; nothing in it needs freeing yet. */

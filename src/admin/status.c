@@ -159,6 +159,28 @@ static json_t *sources_value(const struct service_status *service,
     return array;
 }
 
+static json_t *announcement_value(const struct announcement_status *status)
+{
+    const struct announcement_report *report = &status->report;
+    const char *state = report->is_announced ? "announced"
+                        : *report->failure   ? "failed"
+                                             : "pending";
+
+    return OBJECT({ "text", text_value(status->text) },
+                  { "state", text_value(state) },
+                  { "as", text_value(report->as) },
+                  { "failure", text_value(report->failure) });
+}
+
+static json_t *announcements_value(const struct service_status *service)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < service->announcement_count; i++)
+        array = append(array, announcement_value(&service->announcements[i]));
+    return array;
+}
+
 static const char *role_text(enum service_role role)
 {
     switch (role) {
@@ -197,7 +219,8 @@ static json_t *service_value(const struct status_document *document,
                { "up_bytes", number_value(total->up_bytes) },
                { "down_bytes", number_value(total->down_bytes) },
                { "endpoints", places_value(&sum) },
-               { "sources", sources_value(service, document->now_us) });
+               { "sources", sources_value(service, document->now_us) },
+               { "announcements", announcements_value(service) });
     service_sum_clear(&sum);
     return value;
 }

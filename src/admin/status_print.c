@@ -154,6 +154,21 @@ static void blame_sources(struct sheet *wrong, const json_t *service)
     }
 }
 
+static void blame_announcements(struct sheet *wrong, const json_t *service)
+{
+    size_t i;
+    json_t *announcement;
+
+    json_array_foreach(json_object_get(service, "announcements"), i,
+                       announcement)
+    {
+        if (is_text(announcement, "state", "failed"))
+            add(wrong, "%s: not announced at %s: %s", text_of(service, "name"),
+                text_of(announcement, "text"),
+                text_of(announcement, "failure"));
+    }
+}
+
 static void blame_service(struct sheet *wrong, const json_t *service)
 {
     const char *name = text_of(service, "name");
@@ -167,6 +182,7 @@ static void blame_service(struct sheet *wrong, const json_t *service)
         add(wrong, "%s: %" PRId64 " connections wait", name, waiting);
     blame_endpoints(wrong, service);
     blame_sources(wrong, service);
+    blame_announcements(wrong, service);
 }
 
 static void blame_certificate(struct sheet *wrong, const json_t *certificate)
@@ -241,6 +257,13 @@ static const struct column endpoint_columns[] = {
     { "SOURCE", "source", TEXT },
 };
 
+static const struct column announcement_columns[] = {
+    { "SERVICE", "name", OWNER },
+    { "ANNOUNCED", "text", TEXT },
+    { "STATE", "state", TEXT },
+    { "AS", "as", TEXT },
+};
+
 static const struct column tunnel_columns[] = {
     { "PEER", "peer", TEXT },           { "ADDRESS", "address", TEXT },
     { "DIRECTION", "direction", TEXT }, { "STATE", "state", TEXT },
@@ -311,7 +334,16 @@ static void summarize(struct sheet *sheet, const json_t *root)
         add(sheet, "accepts tunnels at %s", join(gates, text, sizeof(text)));
 }
 
-enum { SUMMARY, WRONG, SERVICES, ENDPOINTS, TUNNELS, CERTIFICATES, SHEETS };
+enum {
+    SUMMARY,
+    WRONG,
+    SERVICES,
+    ENDPOINTS,
+    ANNOUNCEMENTS,
+    TUNNELS,
+    CERTIFICATES,
+    SHEETS
+};
 
 static void fill_sheets(struct sheet *sheets, const json_t *root)
 {
@@ -328,6 +360,11 @@ static void fill_sheets(struct sheet *sheets, const json_t *root)
     json_array_foreach(services, i, service)
         add_rows(&sheets[ENDPOINTS], endpoint_columns,
                  json_object_get(service, "endpoints"), service);
+    begin(&sheets[ANNOUNCEMENTS], announcement_columns,
+          ARRAY_LENGTH(announcement_columns));
+    json_array_foreach(services, i, service)
+        add_rows(&sheets[ANNOUNCEMENTS], announcement_columns,
+                 json_object_get(service, "announcements"), service);
     begin(&sheets[TUNNELS], tunnel_columns, ARRAY_LENGTH(tunnel_columns));
     add_rows(&sheets[TUNNELS], tunnel_columns, json_object_get(root, "tunnels"),
              NULL);

@@ -166,6 +166,14 @@ static struct gate *find_gate(const struct ambassador *ambassador,
     return NULL;
 }
 
+const struct address *ambassador_gate(const struct ambassador *ambassador,
+                                      const char *text)
+{
+    const struct gate *gate = find_gate(ambassador, text);
+
+    return gate ? acceptor_address(gate->acceptor) : NULL;
+}
+
 static void close_gate(struct gate *gate)
 {
     acceptor_close(gate->acceptor);
@@ -428,6 +436,7 @@ enum status ambassador_adopt(struct ambassador *ambassador,
     if (ambassador->config != config)
         config_free(ambassador->config);
     ambassador->config = config;
+    ambassador_announce(ambassador);
     return STATUS_OK;
 }
 

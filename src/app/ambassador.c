@@ -92,6 +92,7 @@ void ambassador_drain(struct ambassador *ambassador)
     ambassador->is_draining = true;
     ambassador->drain_until_us =
         loop_now_us(ambassador->loop) + ambassador->config->drain_us;
+    presence_withdraw(ambassador->presence); /* while we still answer */
     ambassador_close_listeners(ambassador);
     for (uint32_t i = 0; i < ambassador->worker_count; i++) {
         board_report_free(ambassador->reports[i]);
@@ -195,6 +196,9 @@ static enum status build(struct ambassador *ambassador, struct config *config)
         open_resolver(ambassador, config) != STATUS_OK ||
         handshaker_start(&ambassador->handshaker) != STATUS_OK)
         return STATUS_NO_MEMORY;
+    ambassador->presence = presence_new(&ambassador->world, config->node);
+    if (!ambassador->presence)
+        return STATUS_NO_MEMORY;
     return start_workers(ambassador, config);
 }
 
@@ -245,6 +249,7 @@ static enum status start(struct ambassador *ambassador, struct config *config,
 static void stop(struct ambassador *ambassador)
 {
     window_close(ambassador);
+    presence_free(ambassador->presence);
     if (ambassador->loop)
         ambassador_close_listeners(ambassador);
     handshaker_stop(ambassador->handshaker);

@@ -8,6 +8,7 @@
 #include "base/list.h"
 #include "discovery/resolver.h"
 #include "service/directory.h"
+#include "service/presence.h"
 #include "tunnel/acceptor.h"
 
 enum { MAX_WORKERS = 64 };
@@ -28,6 +29,7 @@ struct ambassador {
     struct list entrances; /* one for each service */
     struct list doors;     /* listeners for applications */
     struct list gates;     /* listeners for peers */
+    struct presence *presence; /* owned; what registries are told of us */
     struct admin_server *admin;
     struct loop_signal signals[3];
     struct loop_timer drain_timer;
@@ -102,8 +104,16 @@ MUST_CHECK enum status ambassador_adopt(struct ambassador *ambassador,
 /* Read it again and adopt it; refused while draining. */
 MUST_CHECK enum status ambassador_reload(struct ambassador *ambassador,
                                          struct config_error *error);
+/* Where we listen for peers, which |text| says; NULL: we do not. */
+const struct address *ambassador_gate(const struct ambassador *ambassador,
+                                      const char *text);
 /* Stop listening, for applications and for peers. */
 void ambassador_close_listeners(struct ambassador *ambassador);
+
+/* ---- announcing.c: where registries say we are ---- */
+
+/* Announce what the configuration in force says, where we listen now. */
+void ambassador_announce(struct ambassador *ambassador);
 
 /* ---- window.c: what an operator may ask ---- */
 

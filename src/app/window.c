@@ -58,6 +58,7 @@ struct service_material {
     const char *listen[MAX_LISTEN + 1];
     struct source_report sources[MAX_SOURCES];
     const char *texts[MAX_SOURCES];
+    struct announcement_status announcements[CONFIG_MAX_ANNOUNCEMENTS];
 };
 
 static void gather_doors(const struct ambassador *ambassador,
@@ -76,15 +77,36 @@ static void gather_doors(const struct ambassador *ambassador,
     }
 }
 
+static size_t gather_announcements(const struct ambassador *ambassador,
+                                   const struct entrance *entrance,
+                                   struct service_material *material)
+{
+    const struct announcement *announcement;
+    size_t count = 0;
+
+    if (entrance->options.role != SERVICE_OFFER)
+        return 0;
+    while (count < CONFIG_MAX_ANNOUNCEMENTS &&
+           (announcement = presence_of(ambassador->presence,
+                                       entrance->options.name, count))) {
+        struct announcement_status *status = &material->announcements[count++];
+
+        status->text = announcement_text(announcement);
+        announcement_report(announcement, &status->report);
+    }
+    return count;
+}
+
 static void gather_service(const struct ambassador *ambassador,
                            const struct entrance *entrance,
                            struct service_material *material,
                            struct service_status *status)
 {
     const struct source *source;
-    size_t count = 0;
+    size_t count = 0, announced;
 
     gather_doors(ambassador, entrance, material);
+    announced = gather_announcements(ambassador, entrance, material);
     while (count < MAX_SOURCES &&
            (source = directory_source(entrance->directory, count))) {
         material->texts[count] = source_text(source);
@@ -95,7 +117,9 @@ static void gather_service(const struct ambassador *ambassador,
                                        .listen = material->listen,
                                        .sources = material->sources,
                                        .source_texts = material->texts,
-                                       .source_count = count };
+                                       .source_count = count,
+                                       .announcements = material->announcements,
+                                       .announcement_count = announced };
 }
 
 static char *write_document(const struct ambassador *ambassador,

@@ -8,6 +8,8 @@
 #include "config/rule.h"
 #include "config/value.h"
 #include "net/address.h"
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -165,6 +167,114 @@ static enum status check_inbound(const struct checking *checking,
     return STATUS_OK;
 }
 
+/* ---- announcements ---- */
+
+static enum status refuse_announce(const struct checking *checking,
+                                   size_t service, size_t item,
+                                   const char *format, ...) PRINTF_LIKE(4, 5);
+
+/* "SERVICE: what is wrong", at the place of its announcement |item|. */
+static enum status refuse_announce(const struct checking *checking,
+                                   size_t service, size_t item,
+                                   const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    return origins_refuse(checking->error,
+                          origin_of(checking, key_at("offer.*.announce"),
+                                    service, item),
+                          "%s: %s", checking->config->services[service].name,
+                          text);
+}
+
+/* That all can be told where we are. */
+static enum status check_place(const struct checking *checking, size_t service)
+{
+    const struct config *config = checking->config;
+    const struct text_list *announce = &config->services[service].announce;
+    char listen[64], advertise[64], why[256];
+    struct presence_place place;
+    struct address address;
+    size_t listener;
+
+    (void)call_key(config, key_at("tunnels.listen"), listen, sizeof(listen));
+    (void)call_key(config, key_at("tunnels.advertise"), advertise,
+                   sizeof(advertise));
+    if (config->tunnels.listen.count == 0)
+        return refuse_announce(checking, service, 0,
+                               "to be announced needs %s, where peers dial "
+                               "us, like 0.0.0.0:7411",
+                               listen);
+    if (!config_find_place(config, &place, &listener, why, sizeof(why)))
+        return refuse_announce(checking, service, 0,
+                               "to be announced needs %s, like "
+                               "db-1.example.com:7411: %s",
+                               advertise, why);
+    for (size_t i = 0; i < announce->count; i++)
+        if (place.host[0] != '\0' &&
+            announcement_needs_ip(announce->items[i]) &&
+            !address_from_ip(&address, place.host, 1))
+            return refuse_announce(checking, service, i,
+                                   "%s tells IP addresses, but %s gives the "
+                                   "name %s",
+                                   announce->items[i], advertise, place.host);
+    return STATUS_OK;
+}
+
+/* Nothing that was written is ignored. */
+static enum status check_not_announced(const struct checking *checking,
+                                       size_t service)
+{
+    static const char *const paths[] = { "offer.*.announce_weight",
+                                         "offer.*.announce_priority" };
+    const struct service_options *options =
+        &checking->config->services[service];
+    struct service_options initial;
+    char name[64], announce[64];
+
+    service_options_init(&initial, SERVICE_OFFER);
+    for (size_t i = 0; i < ARRAY_LENGTH(paths); i++) {
+        const struct key *key = key_at(paths[i]);
+
+        if (value_equal(key, options, &initial))
+            continue;
+        (void)origins_refuse(
+            checking->error, origin_of(checking, key, service, ORIGINS_KEY),
+            "%s: %s means nothing without %s", options->name,
+            call_key(checking->config, key, name, sizeof(name)),
+            call_key(checking->config, key_at("offer.*.announce"), announce,
+                     sizeof(announce)));
+        return incomplete(checking);
+    }
+    return STATUS_OK;
+}
+
+static enum status check_announce(const struct checking *checking,
+                                  size_t service)
+{
+    const struct text_list *announce =
+        &checking->config->services[service].announce;
+
+    if (announce->count == 0)
+        return check_not_announced(checking, service);
+    if (announce->count > CONFIG_MAX_ANNOUNCEMENTS)
+        return refuse_announce(checking, service, CONFIG_MAX_ANNOUNCEMENTS,
+                               "it is announced in more than %d places",
+                               CONFIG_MAX_ANNOUNCEMENTS);
+    for (size_t i = 1; i < announce->count; i++)
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(announce->items[i], announce->items[j]) == 0)
+                return refuse_announce(checking, service, i,
+                                       "it is announced in %s twice",
+                                       announce->items[i]);
+    return check_place(checking, service) == STATUS_OK ? STATUS_OK
+                                                       : incomplete(checking);
+}
+
 static enum status check_service(const struct checking *checking,
                                  size_t service)
 {
@@ -175,7 +285,9 @@ static enum status check_service(const struct checking *checking,
         status = need(checking, "offer.*.to", service);
         if (!status)
             status = need(checking, "offer.*.allow", service);
-        return status ? status : check_reachable(checking, service);
+        if (!status)
+            status = check_reachable(checking, service);
+        return status ? status : check_announce(checking, service);
     }
     status = need_sources(checking, service);
     if (!status)
@@ -339,26 +451,61 @@ enum status config_check(const struct config *config,
     return status ? status : check_listenings(&checking);
 }
 
+static void warn_of_plaintext(const struct config *config, size_t service,
+                              void (*warning)(void *context, const char *text),
+                              void *context)
+{
+    const struct key *key = key_at("consume.*.listen");
+    const struct text_list *listen = &config->services[service].listen;
+    struct address address;
+    char text[1024];
+
+    for (size_t i = 0; i < listen->count; i++) {
+        const char *origin = origins_find(config->origins, key, service, i);
+
+        if (address_parse(&address, listen->items[i]) &&
+            address_is_loopback(&address))
+            continue;
+        (void)text_format(text, sizeof(text),
+                          "%.500s%s%s: other hosts can connect to %s here, "
+                          "in plaintext",
+                          origin ? origin : "", origin ? ": " : "",
+                          listen->items[i], config->services[service].name);
+        warning(context, text);
+    }
+}
+
+static void warn_of_place(const struct config *config, size_t service,
+                          void (*warning)(void *context, const char *text),
+                          void *context)
+{
+    const char *origin =
+        origins_find(config->origins, key_at("offer.*.announce"), service,
+                     ORIGINS_KEY);
+    struct presence_place place;
+    struct address address;
+    char text[1024];
+    size_t listener;
+
+    if (config->services[service].announce.count == 0 ||
+        !config_find_place(config, &place, &listener, text, sizeof(text)) ||
+        !address_from_ip(&address, place.host, 1) ||
+        !address_is_loopback(&address))
+        return;
+    (void)text_format(text, sizeof(text),
+                      "%.500s%s%s is announced at %s, where other hosts find "
+                      "themselves",
+                      origin ? origin : "", origin ? ": " : "",
+                      config->services[service].name, place.host);
+    warning(context, text);
+}
+
 void config_each_warning(const struct config *config,
                          void (*warning)(void *context, const char *text),
                          void *context)
 {
-    const struct key *listen = key_at("consume.*.listen");
-    struct address address;
-    char text[1024];
-
-    for (size_t i = 0; i < config->service_count; i++)
-        for (size_t j = 0; j < config->services[i].listen.count; j++) {
-            const char *item = config->services[i].listen.items[j];
-            const char *origin = origins_find(config->origins, listen, i, j);
-
-            if (address_parse(&address, item) && address_is_loopback(&address))
-                continue;
-            (void)text_format(text, sizeof(text),
-                              "%.500s%s%s: other hosts can connect to %s here, "
-                              "in plaintext",
-                              origin ? origin : "", origin ? ": " : "", item,
-                              config->services[i].name);
-            warning(context, text);
-        }
+    for (size_t i = 0; i < config->service_count; i++) {
+        warn_of_plaintext(config, i, warning, context);
+        warn_of_place(config, i, warning, context);
+    }
 }

@@ -3,8 +3,10 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "crypto/spiffe.h"
+#include "discovery/announcement.h"
 #include "discovery/source.h"
 #include "net/address.h"
+#include "service/presence.h"
 #include <inttypes.h>
 #include <string.h>
 
@@ -47,10 +49,14 @@ static const char *const samples[KEY_TYPES] = {
     [KEY_LISTEN] = "an address like 127.0.0.1:6379, [::1]:6379 or "
                    "unix:/run/redis.sock",
     [KEY_DIAL] = "a host and its port, like db-1.example.com:7411",
+    [KEY_ADVERTISE] = "a host, perhaps with its port, like "
+                      "db-1.example.com:7411 or 10.0.0.7",
     [KEY_RESOLVERS] = "an address like 10.0.0.2:53",
     [KEY_SOURCES] = "a source like static:db-1.example.com:7411",
     [KEY_IDENTITIES] = "an identity like spiffe://acme/web-1 or "
                        "spiffe://acme/web-*",
+    [KEY_REGISTRIES] = "a registry like zookeeper:zk-1:2181/services/redis or "
+                       "mdns:_redis._tcp",
     [KEY_FLAG] = "true or false",
 };
 
@@ -138,6 +144,15 @@ static bool is_dial(const struct key *key, const char *text, char *why,
     return rule_say_expected(key, why, size);
 }
 
+static bool is_advertise(const struct key *key, const char *text, char *why,
+                         size_t size)
+{
+    struct presence_place place;
+
+    return presence_place_parse(&place, text) ||
+           rule_say_expected(key, why, size);
+}
+
 static bool is_resolver(const struct key *key, const char *text, char *why,
                         size_t size)
 {
@@ -157,6 +172,13 @@ static bool is_source(const struct key *key, const char *text, char *why,
     return source_is_valid(text, why, size);
 }
 
+static bool is_registry(const struct key *key, const char *text, char *why,
+                        size_t size)
+{
+    (void)key;
+    return announcement_is_valid(text, why, size);
+}
+
 static bool is_identity(const struct key *key, const char *text, char *why,
                         size_t size)
 {
@@ -171,10 +193,11 @@ static bool is_path(const struct key *key, const char *text, char *why,
 
 static bool (*const checks[KEY_TYPES])(const struct key *key, const char *text,
                                        char *why, size_t size) = {
-    [KEY_FILE] = is_path,      [KEY_DIRECTORY] = is_path,
-    [KEY_ADMIN] = is_admin,    [KEY_LISTEN] = is_listen,
-    [KEY_DIAL] = is_dial,      [KEY_RESOLVERS] = is_resolver,
-    [KEY_SOURCES] = is_source, [KEY_IDENTITIES] = is_identity,
+    [KEY_FILE] = is_path,           [KEY_DIRECTORY] = is_path,
+    [KEY_ADMIN] = is_admin,         [KEY_LISTEN] = is_listen,
+    [KEY_DIAL] = is_dial,           [KEY_ADVERTISE] = is_advertise,
+    [KEY_RESOLVERS] = is_resolver,  [KEY_SOURCES] = is_source,
+    [KEY_IDENTITIES] = is_identity, [KEY_REGISTRIES] = is_registry,
 };
 
 /* ---- what all texts must be ---- */

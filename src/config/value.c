@@ -154,6 +154,7 @@ void value_reset(const struct key *key, void *object)
     case KEY_FILE:
     case KEY_DIRECTORY:
     case KEY_ADMIN:
+    case KEY_ADVERTISE:
         free(*(char **)member(key, object));
         *(char **)member(key, object) = NULL;
         break;
@@ -162,6 +163,7 @@ void value_reset(const struct key *key, void *object)
     case KEY_RESOLVERS:
     case KEY_SOURCES:
     case KEY_IDENTITIES:
+    case KEY_REGISTRIES:
         text_list_clear(member(key, object));
         break;
     case KEY_DURATION:

@@ -55,6 +55,14 @@ bool announcement_is_valid(const char *text, char *error, size_t size)
     return false;
 }
 
+bool announcement_needs_ip(const char *text)
+{
+    const char *rest;
+    const struct announcer_kind *kind = find_kind(text, &rest);
+
+    return kind && kind->needs_ip;
+}
+
 bool announcement_is_name(const char *name)
 {
     size_t length = strlen(name);
@@ -135,12 +143,19 @@ void announcement_failed(struct announcement *announcement, const char *format,
 static bool can_be(const struct announcement_options *options)
 {
     struct target target;
+    struct address address;
     char error[256];
 
-    return announcement_is_valid(options->text, error, sizeof(error)) &&
-           announcement_is_name(options->name) && options->port != 0 &&
-           (!options->host ||
-            target_make(&target, options->host, options->port));
+    if (!announcement_is_valid(options->text, error, sizeof(error)) ||
+        !announcement_is_name(options->name) || options->port == 0)
+        return false;
+    if (!options->host)
+        return true;
+    /* An interface's name, as in fe80::1%eth0, means nothing to others. */
+    return target_make(&target, options->host, options->port) &&
+           !strchr(options->host, '%') &&
+           (!announcement_needs_ip(options->text) ||
+            address_from_ip(&address, options->host, options->port));
 }
 
 static bool copy_options(struct announcement *announcement,

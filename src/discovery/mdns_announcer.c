@@ -68,12 +68,14 @@ static void fail(struct mdns_announcer *self, int error)
  * reverse records: the host's real name is not ours to claim, a daemon beside
  * us may have it already.
  */
-static bool is_wanted(const struct ifaddrs *entry)
+static bool is_wanted(const struct ifaddrs *entry, sa_family_t family)
 {
     const unsigned usable = IFF_UP | IFF_RUNNING | IFF_MULTICAST;
 
     if (!entry->ifa_addr || (entry->ifa_flags & usable) != usable ||
         (entry->ifa_flags & IFF_LOOPBACK))
+        return false;
+    if (family != AF_UNSPEC && entry->ifa_addr->sa_family != family)
         return false;
     if (entry->ifa_addr->sa_family == AF_INET6) {
         const struct sockaddr_in6 *v6 = (const void *)entry->ifa_addr;
@@ -98,7 +100,7 @@ static void convert(const struct ifaddrs *entry, AvahiAddress *address)
     }
 }
 
-static size_t take_own_places(struct place *places)
+static size_t take_own_places(struct place *places, sa_family_t family)
 {
     struct ifaddrs *all = NULL;
     size_t count = 0;
@@ -107,7 +109,7 @@ static size_t take_own_places(struct place *places)
         return 0;
     memset(places, 0, MAX_PLACES * sizeof(*places));
     for (struct ifaddrs *at = all; at && count < MAX_PLACES; at = at->ifa_next)
-        if (is_wanted(at)) {
+        if (is_wanted(at, family)) {
             places[count].interface =
                 (AvahiIfIndex)if_nametoindex(at->ifa_name);
             convert(at, &places[count++].address);
@@ -119,16 +121,18 @@ static size_t take_own_places(struct place *places)
 /* False if nothing is different from what is published. */
 static bool take_places(struct mdns_announcer *self)
 {
-    const char *host = announcement_options(announcement_of(self))->host;
+    const struct announcement_options *options =
+        announcement_options(announcement_of(self));
     struct place places[MAX_PLACES];
     size_t count = 1;
 
-    if (host) {
+    if (options->host) {
         memset(places, 0, sizeof(places));
         places[0].interface = AVAHI_IF_UNSPEC;
-        avahi_address_parse(host, AVAHI_PROTO_UNSPEC, &places[0].address);
+        avahi_address_parse(options->host, AVAHI_PROTO_UNSPEC,
+                            &places[0].address);
     } else {
-        count = take_own_places(places);
+        count = take_own_places(places, options->family);
     }
     if (count == self->place_count &&
         memcmp(places, self->places, count * sizeof(*places)) == 0)
@@ -179,7 +183,8 @@ static void register_service(struct mdns_announcer *self)
     avahi_s_entry_group_reset(self->group);
     if (self->place_count == 0) {
         announcement_failed(announcement_of(self),
-                            "multicast DNS: this host has no address");
+                            "multicast DNS: this host has no address that "
+                            "others could use");
         return;
     }
     error = add_records(self);
@@ -286,14 +291,6 @@ static void mdns_close(struct announcer *announcer)
     free(self);
 }
 
-static bool can_be(const struct announcement_options *options)
-{
-    AvahiAddress address;
-
-    return !options->host ||
-           avahi_address_parse(options->host, AVAHI_PROTO_UNSPEC, &address);
-}
-
 static enum status mdns_open(struct announcement *announcement,
                              const char *rest, struct announcer **announcer)
 {
@@ -313,7 +310,7 @@ static enum status mdns_open(struct announcement *announcement,
     loop_task_init(&self->turn, run_turn);
     loop_timer_init(options->world->loop, &self->timer, on_timer);
     loop_timer_start(&self->timer, look_again_us);
-    if (can_be(options) && text_copy(self->type, sizeof(self->type), rest) &&
+    if (text_copy(self->type, sizeof(self->type), rest) &&
         text_copy(self->name, sizeof(self->name), options->name))
         status = mdns_server_open(&server, &self->server);
     if (status != STATUS_OK) {
@@ -327,6 +324,7 @@ static enum status mdns_open(struct announcement *announcement,
 const struct announcer_kind mdns_announcer_kind = { .scheme = "mdns",
                                                     .form =
                                                         "mdns:_SERVICE._tcp",
+                                                    .needs_ip = true,
                                                     .is_valid = mdns_is_valid,
                                                     .open = mdns_open,
                                                     .close = mdns_close };

@@ -248,15 +248,34 @@ static void on_created(int code, const char *path, const void *context)
     }
 }
 
-/* What we say of ourselves; our address is the one the servers see. */
+/* Our own address is the one the servers see, if it is one we listen at. */
+static bool take_own_host(struct zookeeper_announcer *self, char *host,
+                          size_t size)
+{
+    const struct announcement_options *options =
+        announcement_options(self->announcer.announcement);
+    struct address address;
+
+    if (!zookeeper_session_own_ip(self->session, host, size))
+        return false;
+    if (options->family == AF_UNSPEC ||
+        (address_from_ip(&address, host, options->port) &&
+         address.family == options->family))
+        return true;
+    announcement_failed(self->announcer.announcement,
+                        "the servers see us at %s, where we do not listen",
+                        host);
+    return false;
+}
+
+/* What we say of ourselves. */
 static bool describe(struct zookeeper_announcer *self)
 {
     const struct announcement_options *options =
         announcement_options(self->announcer.announcement);
     char host[DNS_NAME];
 
-    if (!options->host &&
-        !zookeeper_session_own_ip(self->session, host, sizeof(host)))
+    if (!options->host && !take_own_host(self, host, sizeof(host)))
         return false;
     if (!target_make(&self->target, options->host ? options->host : host,
                      options->port))

@@ -20,8 +20,10 @@ void service_options_init(struct service_options *options,
         .max_connections = 10000,
         .retry_budget = 20,
     };
-    if (role == SERVICE_OFFER)
+    if (role == SERVICE_OFFER) {
+        options->announce_weight = 1;
         return; /* waiting is done where the application is */
+    }
     options->hold_us = 10 * CLOCK_SECOND;
     options->max_waiting = 1000;
 }
@@ -32,12 +34,13 @@ bool service_options_copy(struct service_options *to,
     struct service_options copy = *from;
 
     copy.listen = copy.sources = copy.fallback = copy.peers = copy.allow =
-        (struct text_list){ 0 };
+        copy.announce = (struct text_list){ 0 };
     if (!text_list_copy(&copy.listen, &from->listen) ||
         !text_list_copy(&copy.sources, &from->sources) ||
         !text_list_copy(&copy.fallback, &from->fallback) ||
         !text_list_copy(&copy.peers, &from->peers) ||
-        !text_list_copy(&copy.allow, &from->allow)) {
+        !text_list_copy(&copy.allow, &from->allow) ||
+        !text_list_copy(&copy.announce, &from->announce)) {
         service_options_clear(&copy);
         service_options_init(to, from->role);
         return false;
@@ -54,8 +57,9 @@ bool service_options_equal(const struct service_options *a,
            text_list_equal(&a->sources, &b->sources) &&
            text_list_equal(&a->fallback, &b->fallback) &&
            text_list_equal(&a->peers, &b->peers) &&
-           text_list_equal(&a->allow, &b->allow) && a->balance == b->balance &&
-           a->hold_us == b->hold_us &&
+           text_list_equal(&a->allow, &b->allow) &&
+           text_list_equal(&a->announce, &b->announce) &&
+           a->balance == b->balance && a->hold_us == b->hold_us &&
            a->connect_timeout_us == b->connect_timeout_us &&
            a->slow_start_us == b->slow_start_us &&
            a->max_per_endpoint == b->max_per_endpoint &&
@@ -63,7 +67,9 @@ bool service_options_equal(const struct service_options *a,
            a->retry_budget == b->retry_budget &&
            a->proxy_protocol == b->proxy_protocol &&
            a->max_connections == b->max_connections &&
-           a->max_waiting == b->max_waiting;
+           a->max_waiting == b->max_waiting &&
+           a->announce_weight == b->announce_weight &&
+           a->announce_priority == b->announce_priority;
 }
 
 void service_options_clear(struct service_options *options)
@@ -73,6 +79,7 @@ void service_options_clear(struct service_options *options)
     text_list_clear(&options->fallback);
     text_list_clear(&options->peers);
     text_list_clear(&options->allow);
+    text_list_clear(&options->announce);
 }
 
 const char *service_balance_text(enum service_balance balance)

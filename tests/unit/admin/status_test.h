@@ -22,6 +22,7 @@ struct fixture {
     struct board_report boards[2];
     const struct board_report *board_list[2];
     struct service_status statuses[3];
+    struct announcement_status announcements[3]; /* of the offer */
     struct certificate_status certificates[2];
     struct status_document document;
     json_t *json;
@@ -103,6 +104,19 @@ static inline void set_services(struct fixture *fixture, uint32_t worker)
                                  .expires = clock_wall_seconds() + 86400 + 60 };
 }
 
+/* One is made, one is not, and of one nothing is known yet. */
+static inline void set_announcements(struct fixture *fixture)
+{
+    struct announcement_status *announcement = fixture->announcements;
+
+    announcement[0].text = "zookeeper:zk/redis";
+    announcement[0].report.is_announced = true;
+    strcpy(announcement[0].report.as, "/redis/redis@db-1");
+    announcement[1].text = "mdns:_redis._tcp";
+    strcpy(announcement[1].report.failure, "no address");
+    announcement[2].text = "zookeeper:zk/new";
+}
+
 static inline void set_endpoints(struct fixture *fixture)
 {
     struct endpoint endpoints[] = {
@@ -126,6 +140,7 @@ static inline int set_up(void **state)
     if (!fixture)
         return -1;
     set_endpoints(fixture);
+    set_announcements(fixture);
     for (uint32_t i = 0; i < 2; i++) {
         set_place(&fixture->places[i][0], "10.0.0.1:1", "up", "");
         set_place(&fixture->places[i][1], "10.0.0.2:1", "up", "");
@@ -142,7 +157,10 @@ static inline int set_up(void **state)
     fixture->statuses[1] =
         (struct service_status){ .name = "*", .role = SERVICE_CONSUME };
     fixture->statuses[2] =
-        (struct service_status){ .name = "redis", .role = SERVICE_OFFER };
+        (struct service_status){ .name = "redis",
+                                 .role = SERVICE_OFFER,
+                                 .announcements = fixture->announcements,
+                                 .announcement_count = 3 };
     fixture->certificates[0] =
         (struct certificate_status){ "identity", "spiffe://acme/web-1",
                                      wall + 89 * 86400 + 60 };

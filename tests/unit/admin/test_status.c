@@ -164,6 +164,30 @@ static void a_source_tells_how_old_its_answer_is(void **state)
                     3600, 3610);
 }
 
+static void an_announcement_is_made_failed_or_pending(void **state)
+{
+    struct fixture *fixture = *state;
+    json_t *list, *announcement;
+
+    write_down(fixture);
+    assert_int_equal(json_array_size(
+                         json_object_get(get(fixture, "services", 0),
+                                         "announcements")),
+                     0);
+    list = json_object_get(get(fixture, "services", 1), "announcements");
+    assert_int_equal(json_array_size(list), 3);
+    announcement = json_array_get(list, 0);
+    check_text(announcement, "text", "zookeeper:zk/redis");
+    check_text(announcement, "state", "announced");
+    check_text(announcement, "as", "/redis/redis@db-1");
+    check_text(announcement, "failure", "");
+    announcement = json_array_get(list, 1);
+    check_text(announcement, "state", "failed");
+    check_text(announcement, "as", "");
+    check_text(announcement, "failure", "no address");
+    check_text(json_array_get(list, 2), "state", "pending");
+}
+
 static void our_own_services_are_left_out(void **state)
 {
     struct fixture *fixture = *state;
@@ -406,6 +430,7 @@ static void without_memory_there_is_no_document_and_no_leak(void **state)
 RUN_TESTS(WITH(it_has_what_outside_checks_rely_on),
           WITH(it_has_what_else_an_operator_asks),
           WITH(a_source_tells_how_old_its_answer_is),
+          WITH(an_announcement_is_made_failed_or_pending),
           WITH(our_own_services_are_left_out),
           WITH(a_service_of_another_role_is_another_one),
           WITH(an_endpoint_is_up_if_any_worker_says_so),

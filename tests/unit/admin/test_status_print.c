@@ -69,6 +69,20 @@ static void people_see_all_of_it_in_tables(void **state)
     free(text);
 }
 
+static void
+announcements_have_a_table_and_those_that_fail_are_wrong(void **state)
+{
+    struct fixture *fixture = *state;
+
+    print_expects(fixture, "redis: not announced at mdns:_redis._tcp: no "
+                           "address\n");
+    print_expects(fixture, "\n\nSERVICE  ANNOUNCED           STATE      AS\n"
+                           "redis    zookeeper:zk/redis  announced  "
+                           "/redis/redis@db-1\n"
+                           "redis    mdns:_redis._tcp    failed\n"
+                           "redis    zookeeper:zk/new    pending\n\n");
+}
+
 static void what_is_wrong_comes_first(void **state)
 {
     struct fixture *fixture = *state;
@@ -84,6 +98,8 @@ static void what_is_wrong_comes_first(void **state)
                                  "redis: dns:db.example.com:1 fails: "
                                  "SERVFAIL; it never answered\n"
                                  "redis: no endpoint is known\n"
+                                 "redis: not announced at mdns:_redis._tcp: no "
+                                 "address\n"
                                  "certificate trust has expired\n"
                                  "worker 1: 95% of the memory for streams is "
                                  "in use\n\nSERVICE"));
@@ -182,8 +198,9 @@ static void another_document_is_refused_and_nothing_written(void **state)
     free(text);
 }
 
-RUN_TESTS(WITH(people_see_all_of_it_in_tables), WITH(what_is_wrong_comes_first),
-          WITH(each_trouble_has_its_sentence),
+RUN_TESTS(WITH(people_see_all_of_it_in_tables),
+          WITH(announcements_have_a_table_and_those_that_fail_are_wrong),
+          WITH(what_is_wrong_comes_first), WITH(each_trouble_has_its_sentence),
           WITH(only_some_of_many_bad_endpoints_are_named),
           WITH(what_peers_say_cannot_steer_the_terminal),
           TEST(another_document_is_refused_and_nothing_written))

@@ -26,6 +26,7 @@ static void a_file_fills_every_member(void **state)
                                   "  revocation: ca.crl\n"
                                   "tunnels:\n"
                                   "  listen: 0.0.0.0:7411\n"
+                                  "  advertise: db-1.example.com\n"
                                   "  dial: [h:1, 10.0.0.1:2]\n"
                                   "admin: 127.0.0.1:7412\n"
                                   "workers: 3\n"
@@ -37,6 +38,9 @@ static void a_file_fills_every_member(void **state)
                                   "  r:\n"
                                   "    to: [static:h:1, static:h:2]\n"
                                   "    allow: spiffe://a/b\n"
+                                  "    announce: zookeeper:zk/r\n"
+                                  "    announce_weight: 8\n"
+                                  "    announce_priority: 9\n"
                                   "    balance: hash\n"
                                   "    connect_timeout: 1s\n"
                                   "    proxy_protocol: on\n"
@@ -51,6 +55,7 @@ static void a_file_fills_every_member(void **state)
     assert_string_equal(config->identity.revocation, "ca.crl");
     assert_int_equal(config->tunnels.listen.count, 1);
     assert_int_equal(config->tunnels.dial.count, 2);
+    assert_string_equal(config->tunnels.advertise, "db-1.example.com");
     assert_string_equal(config->tunnels.dial.items[1], "10.0.0.1:2");
     assert_string_equal(config->admin, "127.0.0.1:7412");
     assert_int_equal(config->workers, 3);
@@ -64,6 +69,9 @@ static void a_file_fills_every_member(void **state)
     assert_int_equal(service->role, SERVICE_OFFER);
     assert_int_equal(service->sources.count, 2);
     assert_string_equal(service->allow.items[0], "spiffe://a/b");
+    assert_string_equal(service->announce.items[0], "zookeeper:zk/r");
+    assert_int_equal(service->announce_weight, 8);
+    assert_int_equal(service->announce_priority, 9);
     assert_int_equal(service->balance, BALANCE_HASH);
     assert_int_equal(service->connect_timeout_us, CLOCK_SECOND);
     assert_true(service->proxy_protocol);
@@ -457,15 +465,14 @@ static void a_node_that_has_a_name_keeps_it(void **state)
 
 /* ---- warnings ---- */
 
-static void count_warning(void *context, const char *text)
+/* There is to be this one, once. */
+static void take_warning(void *context, const char *text)
 {
-    const char **last = context;
+    const char **expected = context;
 
-    assert_null(*last);
-    *last = text;
-    assert_string_equal(text,
-                        "f:1:48: 0.0.0.0:2: other hosts can connect to r here, "
-                        "in plaintext");
+    assert_non_null(*expected);
+    assert_string_equal(text, *expected);
+    *expected = NULL;
 }
 
 static void plaintext_for_other_hosts_is_worth_a_warning(void **state)
@@ -473,11 +480,38 @@ static void plaintext_for_other_hosts_is_worth_a_warning(void **state)
     struct config *config =
         parse("consume: {r: {listen: [127.0.0.1:1, \"[::1]:1\", 0.0.0.0:2, "
               "unix:/run/x], direct: static:h:1}}");
-    const char *last = NULL;
+    const char *expected =
+        "f:1:48: 0.0.0.0:2: other hosts can connect to r here, in plaintext";
 
     (void)state;
-    config_each_warning(config, count_warning, &last);
-    assert_non_null(last);
+    config_each_warning(config, take_warning, &expected);
+    assert_null(expected);
+    config_free(config);
+}
+
+static void an_announced_place_of_no_use_is_worth_a_warning(void **state)
+{
+    static const char text[] =
+        "identity: {certificate: a, private_key: b, trust: c}\n"
+        "tunnels: {listen: 127.0.0.1:7411%s}\n"
+        "offer:\n"
+        "  q: {to: static:h:1, allow: spiffe://a/b}\n"
+        "  r: {to: static:h:1, allow: spiffe://a/b, announce: [mdns:_a._tcp, "
+        "mdns:_b._tcp]}\n";
+    const char *expected = "f:5:44: r is announced at 127.0.0.1, where other "
+                           "hosts find themselves";
+    struct config *config;
+    char made[512];
+
+    (void)state;
+    text_format(made, sizeof(made), text, "");
+    config = parse(made);
+    config_each_warning(config, take_warning, &expected);
+    assert_null(expected);
+    config_free(config);
+    text_format(made, sizeof(made), text, ", advertise: 10.0.0.7");
+    config = parse(made);
+    config_each_warning(config, take_warning, &expected);
     config_free(config);
 }
 
@@ -493,4 +527,5 @@ RUN_TESTS(TEST(a_file_fills_every_member),
           TEST(the_last_who_said_it_is_named),
           TEST(keys_are_called_by_their_flags_on_demand),
           TEST(a_file_is_read_whole), TEST(a_node_that_has_a_name_keeps_it),
-          TEST(plaintext_for_other_hosts_is_worth_a_warning))
+          TEST(plaintext_for_other_hosts_is_worth_a_warning),
+          TEST(an_announced_place_of_no_use_is_worth_a_warning))

@@ -94,6 +94,7 @@ static void each_key_of_the_ambassador_is_compared(void **state)
         { "identity.trust", "p" },
         { "identity.revocation", "p" },
         { "tunnels.listen", "127.0.0.1:7411" },
+        { "tunnels.advertise", "h:1" },
         { "tunnels.dial", "h:1" },
         { "admin", "127.0.0.1:7412" },
         { "workers", "2" },

@@ -53,13 +53,14 @@ void *realloc(void *memory, size_t size)
 static const char text[] =
     "node: n\n"
     "identity: {certificate: a, private_key: b, trust: c}\n"
-    "tunnels: {listen: [127.0.0.1:7411], dial: h:1}\n"
+    "tunnels: {listen: [127.0.0.1:7411], dial: h:1, advertise: 10.0.0.7}\n"
     "consume:\n"
     "  r: {listen: [127.0.0.1:1, 127.0.0.1:2], from: [inbound:], peer: "
     "spiffe://a/b}\n"
     "  s: {listen: unix:/x, direct: static:h:1, balance: hash}\n"
     "offer:\n"
-    "  r: {to: static:h:1, allow: [spiffe://a/b, spiffe://a/c]}\n";
+    "  r: {to: static:h:1, allow: [spiffe://a/b, spiffe://a/c],\n"
+    "    announce: [mdns:_r._tcp, zookeeper:h/r]}\n";
 
 static enum status parse(struct config **config, struct config_error *error)
 {

@@ -82,11 +82,14 @@ static void what_is_printed_means_the_same(void **state)
     assert_fixpoint(
         "node: n\nidentity: {certificate: a, private_key: b, trust: c, "
         "revocation: d}\n"
-        "tunnels: {listen: [127.0.0.1:1, unix:/x], dial: [h:1, \"[::1]:2\"]}\n"
+        "tunnels: {listen: [127.0.0.1:1, unix:/x], dial: [h:1, \"[::1]:2\"],\n"
+        "  advertise: \"[fd00::1]:9\"}\n"
         "admin: unix:@x\nworkers: 7\ndns: {servers: [\"[::1]:53\"]}\n"
         "state: s\nlog: {level: error, format: json}\ndrain: 1500ms\n"
         "offer: {true: {to: static:h:1, allow: [spiffe://a/*, spiffe://a/b]},\n"
-        "  123: {to: static:h:1, allow: spiffe://a/b, balance: round-robin}}\n"
+        "  123: {to: static:h:1, allow: spiffe://a/b, balance: round-robin,\n"
+        "  announce: [mdns:_r._tcp, \"zookeeper:h,[::1]:2/a?auth_file=b\"],\n"
+        "  announce_weight: 0, announce_priority: 65535}}\n"
         "consume: {null.: {from: [inbound:], peer: spiffe://a/b, listen:\n"
         "  unix:/y, hold: 0, max_waiting: 0}}\n");
 }

@@ -42,10 +42,12 @@ static const struct refusal keys[] = {
       "proxy_protocol, max_connections, max_waiting)" },
     { "offer:\n  redis:\n    listen: x\n",
       "f:3:5: unknown key \"listen\" (known here: to, fallback, allow, "
-      "balance, min_healthy, slow_start, retry_budget, max_per_endpoint, "
+      "announce, announce_weight, announce_priority, balance, "
+      "min_healthy, slow_start, retry_budget, max_per_endpoint, "
       "connect_timeout, proxy_protocol, max_connections)" },
     { "offer:\n  redis:\n    \"*\": x\n",
-      "f:3:5: unknown key \"*\" (known here: to, fallback, allow, balance, "
+      "f:3:5: unknown key \"*\" (known here: to, fallback, allow, "
+      "announce, announce_weight, announce_priority, balance, "
       "min_healthy, slow_start, retry_budget, max_per_endpoint, "
       "connect_timeout, proxy_protocol, max_connections)" },
     { "consume: {\"*\": {}}\n",
@@ -75,8 +77,6 @@ static const struct refusal not_yet[] = {
       "f:1:13: health is not supported by this version" },
     { "offer: {r: {on_move: migrate}}",
       "f:1:13: on_move is not supported by this version" },
-    { "offer: {r: {announce: \"zookeeper:h:1/x\"}}",
-      "f:1:13: announce is not supported by this version" },
     { "consume: {r: {credentials: x}}",
       "f:1:15: credentials is not supported by this version" },
     { "consume: {r: {health: x}}",
@@ -95,7 +95,7 @@ static const struct refusal kinds[] = {
       "f:1:11: expected a map of certificate, private_key, trust, revocation, "
       "not \"certs/web-1.crt\"" },
     { "tunnels: [0.0.0.0:7411]\n",
-      "f:1:10: expected a map of listen, dial, not a list" },
+      "f:1:10: expected a map of listen, advertise, dial, not a list" },
     { "log: debug\n", "f:1:6: expected a map of level, format, not \"debug\"" },
     { "consume: redis\n",
       "f:1:10: expected a map of services by their names, not \"redis\"" },
@@ -148,6 +148,12 @@ static const struct refusal values[] = {
       "f:1:19: \"example.com:7411\": it must be an IP address, not a name" },
     { "tunnels: {listen: \"0.0.0.0:70000\"}\n",
       "f:1:19: \"0.0.0.0:70000\": the port is not a number from 0 to 65535" },
+    { "tunnels: {advertise: \"0.0.0.0:7411\"}\n",
+      "f:1:22: \"0.0.0.0:7411\": expected a host, perhaps with its port, like "
+      "db-1.example.com:7411 or 10.0.0.7" },
+    { "tunnels: {advertise: \"db-1:0\"}\n",
+      "f:1:22: \"db-1:0\": expected a host, perhaps with its port, like "
+      "db-1.example.com:7411 or 10.0.0.7" },
     { "tunnels: {dial: db-1.example.com}\n",
       "f:1:17: \"db-1.example.com\": expected a host and its port, like "
       "db-1.example.com:7411" },
@@ -200,6 +206,21 @@ static const struct refusal values[] = {
     { "offer: {r: {allow: '*'}}",
       "f:1:20: \"*\": expected an identity like spiffe://acme/web-1 or "
       "spiffe://acme/web-*" },
+    { "offer: {r: {announce: redis}}",
+      "f:1:23: \"redis\": expected zookeeper:SERVER,SERVER/PATH or "
+      "mdns:_SERVICE._tcp" },
+    { "offer: {r: {announce: [\"mdns:_a._tcp\", \"zookeeper:h:1\"]}}",
+      "f:1:40: \"zookeeper:h:1\": expected the path of a node, like "
+      "/services/redis, got " },
+    { "offer: {r: {announce_weight: 65536}}",
+      "f:1:30: \"65536\": expected a number from 0 to 65535" },
+    { OFFER("  r: {to: static:h:1, allow: spiffe://a/b, announce: "
+            "[zookeeper:h/1, zookeeper:h/2, zookeeper:h/3, zookeeper:h/4,\n"
+            "    zookeeper:h/5, zookeeper:h/6, zookeeper:h/7, zookeeper:h/8,\n"
+            "    zookeeper:h/9, zookeeper:h/a, zookeeper:h/b, zookeeper:h/c,\n"
+            "    zookeeper:h/d, zookeeper:h/e, zookeeper:h/f, zookeeper:h/g,\n"
+            "    zookeeper:h/h]}\n"),
+      "f:10:5: r: it is announced in more than 16 places" },
     { "consume: {r: {balance: random}}",
       "f:1:24: \"random\": expected round-robin, least-loaded, two-choices or "
       "hash" },
@@ -299,6 +320,39 @@ static const struct refusal wholes[] = {
       "consume: {r: {listen: 127.0.0.1:1, direct: static:h:1}}\n",
       "f:2:3: there are tunnels, but identity.trust is missing (the CAs whose "
       "certificates peers may have (PEM))" },
+    { "identity: {certificate: a, private_key: b, trust: c}\n"
+      "tunnels: {dial: h:7411, advertise: h:7411}\n"
+      "offer: {r: {to: static:h:1, allow: spiffe://a/b,\n"
+      "  announce: [mdns:_r._tcp]}}\n",
+      "f:4:14: r: to be announced needs tunnels.listen, where peers dial us, "
+      "like 0.0.0.0:7411" },
+    { "identity: {certificate: a, private_key: b, trust: c}\n"
+      "tunnels: {listen: unix:/x, advertise: h}\n"
+      "offer: {r: {to: static:h:1, allow: spiffe://a/b,\n"
+      "  announce: [mdns:_r._tcp]}}\n",
+      "f:4:14: r: to be announced needs tunnels.advertise, like "
+      "db-1.example.com:7411: it is not said at which port" },
+    { "identity: {certificate: a, private_key: b, trust: c}\n"
+      "tunnels: {listen: \"[fe80::1%lo]:7411\"}\n"
+      "offer: {r: {to: static:h:1, allow: spiffe://a/b,\n"
+      "  announce: mdns:_r._tcp}}\n",
+      "f:4:13: r: to be announced needs tunnels.advertise, like "
+      "db-1.example.com:7411: [fe80::1%lo]:7411 is an address for this host "
+      "alone" },
+    { "identity: {certificate: a, private_key: b, trust: c}\n"
+      "tunnels: {listen: 0.0.0.0:7411, advertise: db-1}\n"
+      "offer: {r: {to: static:h:1, allow: spiffe://a/b,\n"
+      "  announce: [zookeeper:h/r, mdns:_r._tcp]}}\n",
+      "f:4:29: r: mdns:_r._tcp tells IP addresses, but tunnels.advertise "
+      "gives the name db-1" },
+    { OFFER("  r: {to: static:h:1, allow: spiffe://a/b, announce: "
+            "[mdns:_r._tcp, mdns:_s._tcp, mdns:_r._tcp]}\n"),
+      "f:6:83: r: it is announced in mdns:_r._tcp twice" },
+    { OFFER("  r: {to: static:h:1, allow: spiffe://a/b, announce_weight: 2}\n"),
+      "f:6:44: r: announce_weight means nothing without announce" },
+    { OFFER("  r: {to: static:h:1, allow: spiffe://a/b, announce: [], "
+            "announce_priority: 2}\n"),
+      "f:6:58: r: announce_priority means nothing without announce" },
     { CONSUME("  r: {direct: static:h:1, listen: 127.0.0.1:1}\n"),
       "f:5:35: 127.0.0.1:1 is listened on twice; the other is at f:4:16" },
     { CONSUME("  r: {direct: static:h:1, listen: [127.0.0.1:3, "

@@ -62,6 +62,14 @@ static void a_service_type_is_as_its_registry_has_it(void **state)
     assert_false(mdns_is_service_type("", error, sizeof(error)));
 }
 
+static void some_registries_take_no_names(void **state)
+{
+    (void)state;
+    assert_true(announcement_needs_ip("mdns:_redis._tcp"));
+    assert_false(announcement_needs_ip("zookeeper:zk:2181/redis"));
+    assert_false(announcement_needs_ip("nothing"));
+}
+
 static void what_cannot_be_announced_is_not_opened(void **state)
 {
     struct source_world world = { .loop = loop_new() };
@@ -88,6 +96,9 @@ static void what_cannot_be_announced_is_not_opened(void **state)
     bad = good;
     bad.host = "db.example.com"; /* mdns: publishes addresses only */
     assert_int_equal(announcement_open(&bad, &announcement), STATUS_CONFIG);
+    bad = good;
+    bad.host = "fe80::1%lo"; /* an interface of ours, not of theirs */
+    assert_int_equal(announcement_open(&bad, &announcement), STATUS_CONFIG);
     assert_int_equal(announcement_open(&good, &announcement), STATUS_OK);
     assert_string_equal(announcement_text(announcement), good.text);
     announcement_close(announcement);
@@ -98,4 +109,5 @@ static void what_cannot_be_announced_is_not_opened(void **state)
 RUN_TESTS(TEST(only_registries_that_take_them_are_valid),
           TEST(a_name_is_one_part_of_a_path),
           TEST(a_service_type_is_as_its_registry_has_it),
+          TEST(some_registries_take_no_names),
           TEST(what_cannot_be_announced_is_not_opened))

@@ -11,12 +11,15 @@ static void fill(struct service_options *options)
     assert_true(text_list_add(&options->sources, "static:10.0.0.1:7411"));
     assert_true(text_list_add(&options->peers, "spiffe://acme/db"));
     assert_true(text_list_add(&options->allow, "spiffe://acme/web"));
+    assert_true(text_list_add(&options->announce, "mdns:_redis._tcp"));
     options->balance = BALANCE_HASH;
     options->hold_us = 1;
     options->connect_timeout_us = 2;
     options->proxy_protocol = true;
     options->max_connections = 3;
     options->max_waiting = 4;
+    options->announce_weight = 5;
+    options->announce_priority = 6;
 }
 
 static void a_copy_is_equal_and_its_own(void **state)
@@ -56,6 +59,18 @@ static void change_peers(struct service_options *options)
 static void change_allow(struct service_options *options)
 {
     options->allow.items[0][0] = 'X';
+}
+static void change_announce(struct service_options *options)
+{
+    options->announce.items[0][0] = 'X';
+}
+static void change_announce_weight(struct service_options *options)
+{
+    options->announce_weight++;
+}
+static void change_announce_priority(struct service_options *options)
+{
+    options->announce_priority++;
 }
 static void change_balance(struct service_options *options)
 {
@@ -97,6 +112,9 @@ static void any_single_change_makes_them_differ(void **state)
         change_proxy_protocol,
         change_max_connections,
         change_max_waiting,
+        change_announce,
+        change_announce_weight,
+        change_announce_priority,
     };
     struct service_options original, changed;
 
