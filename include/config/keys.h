@@ -23,6 +23,7 @@ enum key_type {
     KEY_SOURCES,    /* struct text_list */
     KEY_IDENTITIES, /* struct text_list: patterns of identities */
     KEY_DURATION,   /* uint64_t: microseconds */
+    KEY_MOVE,       /* uint64_t: as service_options.move_us */
     KEY_NUMBER,     /* uint32_t */
     KEY_FLAG,       /* bool */
     KEY_CHOICE,     /* an enum */

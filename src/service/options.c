@@ -17,6 +17,7 @@ void service_options_init(struct service_options *options,
         .role = role,
         .balance = BALANCE_LEAST_LOADED,
         .connect_timeout_us = 3 * CLOCK_SECOND,
+        .move_us = SERVICE_MOVE_KEEP,
         .max_connections = 10000,
     };
     if (role == SERVICE_OFFER)
@@ -56,7 +57,7 @@ bool service_options_equal(const struct service_options *a,
            text_list_equal(&a->allow, &b->allow) && a->balance == b->balance &&
            a->hold_us == b->hold_us &&
            a->connect_timeout_us == b->connect_timeout_us &&
-           a->proxy_protocol == b->proxy_protocol &&
+           a->proxy_protocol == b->proxy_protocol && a->move_us == b->move_us &&
            a->max_connections == b->max_connections &&
            a->max_waiting == b->max_waiting;
 }
@@ -68,6 +69,13 @@ void service_options_clear(struct service_options *options)
     text_list_clear(&options->fallback);
     text_list_clear(&options->peers);
     text_list_clear(&options->allow);
+}
+
+const char *service_move_text(uint64_t move_us)
+{
+    return move_us == SERVICE_MOVE_KEEP    ? "keep"
+           : move_us == SERVICE_MOVE_CLOSE ? "close"
+                                           : "drain";
 }
 
 const char *service_balance_text(enum service_balance balance)

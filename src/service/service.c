@@ -2,6 +2,7 @@
 #include "service/service.h"
 #include "base/log.h"
 #include "crypto/spiffe.h"
+#include "service/moving.h"
 #include "tunnel/tunnel.h"
 
 bool passage_begin(struct passage *passage, const struct passage_kind *kind,
@@ -30,7 +31,9 @@ static void leave_place(struct passage *passage)
 {
     struct place *place = passage->place;
 
+    moving_forget(passage);
     passage->place = NULL;
+    passage->is_there = false;
     if (place)
         pool_end(place);
 }
@@ -79,6 +82,7 @@ bool passage_choose(struct passage *passage)
     passage->place = pool_choose(&service->pool, &passage->request);
     if (!passage->place)
         return false;
+    passage->rank = pool_rank(passage->place);
     pool_begin(passage->place);
     return true;
 }
@@ -99,6 +103,9 @@ void passage_reached(struct passage *passage, uint64_t latency_us)
     struct service *service = passage->service;
     bool was_down = passage->place->failed_in_a_row > 0;
 
+    passage->is_there = true;
+    if (passage->is_left_behind) /* the place went meanwhile */
+        loop_timer_start(&service->moving, 0);
     pool_reached(passage->place, latency_us);
     if (was_down && service->waiting_count > 0)
         loop_timer_start(&service->timer, 0);

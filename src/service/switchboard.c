@@ -5,6 +5,7 @@
 #include "crypto/spiffe.h"
 #include "service/consume.h"
 #include "service/direct.h"
+#include "service/moving.h"
 #include "service/offer.h"
 #include "tunnel/peer.h"
 #include "tunnel/tunnel.h"
@@ -23,6 +24,11 @@ struct shared_peer {
 static void look_at_waiting(struct loop_timer *timer)
 {
     service_retry(CONTAINER_OF(timer, struct service, timer));
+}
+
+static void look_at_moving(struct loop_timer *timer)
+{
+    moving_look(CONTAINER_OF(timer, struct service, moving));
 }
 
 static struct service *add_service(struct switchboard *board,
@@ -44,6 +50,7 @@ static struct service *add_service(struct switchboard *board,
     list_init(&service->passages);
     list_init(&service->waiting);
     loop_timer_init(board->host.loop, &service->timer, look_at_waiting);
+    loop_timer_init(board->host.loop, &service->moving, look_at_moving);
     list_append(&board->services, &service->node);
     return service;
 }
@@ -123,6 +130,7 @@ static void free_service(struct service *service)
         remove_place(service, LIST_ITEM(node, struct place, node));
     }
     loop_timer_stop(&service->timer);
+    loop_timer_stop(&service->moving);
     list_remove(&service->node);
     pool_clear(&service->pool);
     service_options_clear(&service->options);
@@ -200,6 +208,7 @@ enum status switchboard_place(struct switchboard *board, enum service_role role,
         if (!place->tunnel && !endpoints_have_place(endpoints, place))
             remove_place(service, place);
     }
+    moving_look(service);
     service_retry(service);
     tell_usable(service);
     return status;
@@ -381,6 +390,7 @@ static enum status change_service(struct service *service,
     service->pool.balance = copy.balance;
     service_cut(service,
                 copy.role == SERVICE_OFFER ? &copy.allow : &copy.peers);
+    moving_look(service);
     tell_usable(service);
     return STATUS_OK;
 }

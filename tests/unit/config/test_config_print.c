@@ -63,6 +63,7 @@ static void every_default_is_printed(void **state)
                               "    direct: [static:h:1]\n"
                               "    balance: least-loaded\n"
                               "    hold: 10s\n"
+                              "    on_move: keep\n"
                               "    connect_timeout: 3s\n"
                               "    proxy_protocol: false\n"
                               "    max_connections: 10000\n"
@@ -82,9 +83,10 @@ static void what_is_printed_means_the_same(void **state)
         "admin: unix:@x\nworkers: 7\ndns: {servers: [\"[::1]:53\"]}\n"
         "state: s\nlog: {level: error, format: json}\ndrain: 1500ms\n"
         "offer: {true: {to: static:h:1, allow: [spiffe://a/*, spiffe://a/b]},\n"
-        "  123: {to: static:h:1, allow: spiffe://a/b, balance: round-robin}}\n"
+        "  123: {to: static:h:1, allow: spiffe://a/b, balance: round-robin,\n"
+        "  on_move: drain 1500ms}}\n"
         "consume: {null.: {from: [inbound:], peer: spiffe://a/b, listen:\n"
-        "  unix:/y, hold: 0, max_waiting: 0}}\n");
+        "  unix:/y, hold: 0, max_waiting: 0, on_move: close}}\n");
 }
 
 static void any_path_survives(void **state)
@@ -215,7 +217,7 @@ static void print_rows(FILE *to)
             continue;
         text_format(kind, sizeof(kind), "%s", key_type_text(key));
         if (key->type == KEY_CHOICE || key->type == KEY_NUMBER ||
-            key->type == KEY_DURATION)
+            key->type == KEY_DURATION || key->type == KEY_MOVE)
             rule_expected(key, kind, sizeof(kind));
         fprintf(to, "| `%s` | %s | %s | %s | `--%s` `%s` | %s |\n", key->path,
                 kind, key->initial ? key->initial : "",
