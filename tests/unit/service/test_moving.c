@@ -6,7 +6,7 @@
 #include "support/service/pair.h"
 #include "support/sockets.h"
 #include "tunnel/acceptor.h"
-#include "tunnel/peer.h"
+#include "tunnel/tunnel.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -194,6 +194,7 @@ static void a_second_move_does_not_prolong_the_first(void **state)
     pair_pass(scene.pair, SOON_US / 2);
     address_set_port(&third.address, 1);
     place(scene.pair, PAIR_OFFERER, &third, 1);
+    assert_goes_on(&scene);
     pair_pass(scene.pair, SOON_US / 2 + 20 * CLOCK_MS);
     assert_int_equal(scene.service->left_behind, 0);
     assert_cut(&scene);
@@ -322,6 +323,26 @@ static void without_a_better_place_nobody_is_left(void **state)
     close_scene(&scene);
 }
 
+static void that_others_are_left_behind_demotes_nobody(void **state)
+{
+    struct scene scene = open_scene(SERVICE_MOVE_KEEP);
+    int usual = scene.pair->service, application, end;
+
+    (void)state;
+    place_both(&scene, 20, 10);
+    application = pair_dial(scene.pair);
+    scene.pair->service = scene.second_listener;
+    end = pair_accept(scene.pair);
+    scene.pair->service = usual;
+    assert_carries(scene.pair, application, end);
+    scene.second.priority = 30;
+    place_second(&scene); /* alone, and worse than it was */
+    assert_int_equal(scene.service->left_behind, 1); /* who is at the first */
+    close(application);
+    close(end);
+    close_scene(&scene);
+}
+
 static void a_better_place_alone_demotes_nobody(void **state)
 {
     struct scene scene = open_scene(SERVICE_MOVE_CLOSE);
@@ -398,7 +419,22 @@ static void who_lost_its_role_is_left_until_it_has_it_again(void **state)
     close_scene(&scene);
 }
 
-/* ---- those that are not there yet ---- */
+static void a_demoted_place_that_went_comes_back_as_a_new_one(void **state)
+{
+    struct scene scene = open_scene(SOON_US);
+    struct place *first = pool_find(&scene.service->pool, &scene.first.address);
+
+    (void)state;
+    pool_judge(first, "it is a replica");
+    moving_demoted(scene.service, first);
+    place_second(&scene);
+    place_first(&scene, 10);
+    assert_int_equal(scene.service->left_behind, 0);
+    assert_new_ones_come_to(&scene, scene.pair->service);
+    close_scene(&scene);
+}
+
+/* ---- those that are not there yet, or no longer ---- */
 
 /* A listener whose kernel takes no connection any more. */
 static int full_listener(int *fillers, int count)
@@ -459,6 +495,48 @@ static void who_gets_there_too_late_is_cut(void **state)
     close_scene(&scene);
 }
 
+static void who_is_refused_by_a_place_that_went_waits_for_another(void **state)
+{
+    struct pair *pair = pair_new(&(struct pair_options){ .is_away = true });
+    struct service *consumed = pair_service(pair, PAIR_CONSUMER);
+    struct service *offered = pair_service(pair, PAIR_OFFERER);
+    int application;
+
+    (void)state;
+    pair_connect(pair);
+    consumed->options.move_us = SERVICE_MOVE_CLOSE;
+    application = pair_dial(pair);
+    place(pair, PAIR_CONSUMER, NULL, 0);
+    assert_int_equal(consumed->left_behind, 1);
+    for (int i = 0; i < 100 && offered->failed == 0; i++)
+        pair_pass(pair, 5 * CLOCK_MS);
+    pair_pass(pair, 5 * CLOCK_MS);
+    assert_int_equal(consumed->left_behind, 0);
+    assert_int_equal(consumed->waiting_count, 1);
+    close(application);
+    pair_free(pair);
+}
+
+/* It waits only for what came before its reset to be read. */
+static void who_is_ending_is_not_left(void **state)
+{
+    struct scene scene = open_scene(SERVICE_MOVE_KEEP);
+    struct service *consumed = pair_service(scene.pair, PAIR_CONSUMER);
+    struct list *tunnel =
+        list_first(&scene.pair->boards[PAIR_CONSUMER].host.tunnels);
+    static uint8_t bytes[1 << 20];
+
+    (void)state;
+    while (send(scene.end, bytes, sizeof(bytes), MSG_NOSIGNAL) > 0)
+        pair_turn(scene.pair, 3); /* until all buffers are full */
+    tunnel_close(tunnel_of_node(tunnel), CODE_INTERNAL, "test");
+    pair_turn(scene.pair, 2);
+    assert_int_equal(consumed->active, 1);
+    place(scene.pair, PAIR_CONSUMER, NULL, 0);
+    assert_int_equal(consumed->left_behind, 0);
+    close_scene(&scene);
+}
+
 /* ---- consumed: the place is an ambassador ---- */
 
 static size_t tunnels_of(struct pair *pair, int side)
@@ -494,6 +572,7 @@ static void a_kept_stream_keeps_its_tunnel_and_no_longer(void **state)
         pair_pass(pair, 20 * CLOCK_MS);
     assert_int_equal(tunnels_of(pair, PAIR_CONSUMER), 0);
     assert_int_equal(tunnels_of(pair, PAIR_OFFERER), 0);
+    assert_int_equal(pair_service(pair, PAIR_CONSUMER)->left_behind, 0);
     close_scene(&scene);
 }
 
@@ -542,12 +621,16 @@ RUN_TESTS(TEST(kept_ones_go_on_and_new_ones_go_to_the_new_place),
           TEST(a_place_that_ranks_worse_than_before_is_left),
           TEST(a_fallback_ranks_worse),
           TEST(without_a_better_place_nobody_is_left),
+          TEST(that_others_are_left_behind_demotes_nobody),
           TEST(a_better_place_alone_demotes_nobody),
           TEST(a_place_that_is_promoted_again_has_its_connections),
           TEST(who_comes_to_a_demoted_place_is_not_left_there),
           TEST(who_lost_its_role_is_left_until_it_has_it_again),
+          TEST(a_demoted_place_that_went_comes_back_as_a_new_one),
           TEST(who_is_being_dialled_goes_elsewhere_at_once),
           TEST(who_gets_there_too_late_is_cut),
+          TEST(who_is_refused_by_a_place_that_went_waits_for_another),
+          TEST(who_is_ending_is_not_left),
           TEST(a_kept_stream_keeps_its_tunnel_and_no_longer),
           TEST(streams_to_a_peer_that_went_are_reset_too),
           TEST(a_peer_that_comes_back_has_its_streams_again))
