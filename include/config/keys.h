@@ -25,6 +25,7 @@ enum key_type {
     KEY_IDENTITIES, /* struct text_list: patterns of identities */
     KEY_REGISTRIES, /* struct text_list: where to announce something */
     KEY_DURATION,   /* uint64_t: microseconds */
+    KEY_MOVE,       /* uint64_t: as service_options.move_us */
     KEY_NUMBER,     /* uint32_t */
     KEY_FLAG,       /* bool */
     KEY_CHOICE,     /* an enum */

@@ -51,6 +51,10 @@ struct service_health {
     char database[64];   /* postgres; "": the user's */
 };
 
+/* Besides times, for service_options.move_us. */
+#define SERVICE_MOVE_CLOSE UINT64_C(0)
+#define SERVICE_MOVE_KEEP UINT64_MAX
+
 struct service_options {
     char name[TEXT_MAX_NAME + 1];
     enum service_role role;
@@ -63,14 +67,15 @@ struct service_options {
     enum service_balance balance;
     uint64_t hold_us;            /* a new connection may wait this long */
     uint64_t connect_timeout_us; /* for one attempt at an endpoint */
-    uint64_t slow_start_us;      /* until a new endpoint has its whole share */
-    uint32_t max_per_endpoint;   /* connections at a time; 0: any number */
-    uint32_t min_healthy;        /* percent; fewer in a tier: the next helps */
-    uint32_t retry_budget;       /* retries in percent of new connections */
-    bool proxy_protocol;         /* offer, direct: tell the service whose */
-    uint32_t max_connections;    /* at a time, in all */
-    uint32_t max_waiting;        /* connections on hold at a time */
-    uint32_t announce_weight;    /* 0 to 65535, as registries have them */
+    uint64_t move_us;          /* connections may outlast their place by this */
+    uint64_t slow_start_us;    /* until a new endpoint has its whole share */
+    uint32_t max_per_endpoint; /* connections at a time; 0: any number */
+    uint32_t min_healthy;      /* percent; fewer in a tier: the next helps */
+    uint32_t retry_budget;     /* retries in percent of new connections */
+    bool proxy_protocol;       /* offer, direct: tell the service whose */
+    uint32_t max_connections;  /* at a time, in all */
+    uint32_t max_waiting;      /* connections on hold at a time */
+    uint32_t announce_weight;  /* 0 to 65535, as registries have them */
     uint32_t announce_priority;
 };
 
@@ -82,6 +87,9 @@ MUST_CHECK bool service_options_copy(struct service_options *to,
 bool service_options_equal(const struct service_options *a,
                            const struct service_options *b);
 void service_options_clear(struct service_options *options);
+
+/* "keep", "close" or "drain". */
+const char *service_move_text(uint64_t move_us);
 
 const char *service_balance_text(enum service_balance balance);
 MUST_CHECK bool service_balance_parse(const char *text,

@@ -25,7 +25,7 @@ struct peer;
 struct tunnel;
 
 struct place {
-    struct list node; /* in the pool, or removed: nowhere */
+    struct list node; /* in pool.places or in pool.removed */
     struct endpoint endpoint;
     struct peer *peer;     /* consumed: the ambassador we dial; borrowed */
     struct tunnel *tunnel; /* consumed: the one that dialled us; borrowed */
@@ -44,6 +44,8 @@ struct place {
     char unfit[96];      /* what its health check says against it; "" */
     bool is_probed;      /* one connection tries it after a rest */
     bool is_removed;     /* gone with its last connection */
+    bool is_demoted;     /* it has lost the role that is wanted */
+    uint32_t moved;      /* connections, while service/moving counts them */
 };
 
 /* What an operator says about choosing. */
@@ -55,7 +57,8 @@ struct pool_policy {
 
 struct pool {
     struct list places;
-    size_t count;
+    struct list removed; /* they have connections still */
+    size_t count;        /* of places */
     struct pool_policy policy;
     struct random random;
     uint32_t next_number;
@@ -71,12 +74,16 @@ void pool_clear(struct pool *pool);
 
 /*
  * Add one, or take one away: it is freed when its last connection ends, which
- * may be now.  NULL without memory.
+ * may be now.  One that comes back before is the same place again.  NULL
+ * without memory.
  */
 MUST_CHECK struct place *
 pool_add(struct pool *pool, const struct endpoint *endpoint, uint64_t now_us);
 void pool_remove(struct pool *pool, struct place *place);
 struct place *pool_find(const struct pool *pool, const struct address *address);
+
+/* Lower is better: no priority in a fallback beats one in the list before. */
+uint32_t pool_rank(const struct place *place);
 
 enum { POOL_MAX_TRIED = 8 };
 

@@ -23,6 +23,9 @@ struct reach {
 /* Try the next place; connected or exhausted follow, maybe from inside. */
 void reach_next(struct reach *reach);
 
+/* Dial no longer where it is being dialled; the next place instead. */
+void reach_elsewhere(struct reach *reach);
+
 /* Stop trying; what was under way is forgotten. */
 void reach_cancel(struct reach *reach);
 #endif

@@ -33,6 +33,7 @@ struct service_report {
     bool is_usable;
     uint32_t active;
     uint32_t waiting;
+    uint32_t left_behind; /* connections whose place is gone or demoted */
     uint64_t connections;
     uint64_t failed;
     uint64_t denied;

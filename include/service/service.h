@@ -28,6 +28,8 @@ struct passage_kind {
     void (*give_up)(struct passage *passage);
     /* Reset it on both sides. */
     void (*abort)(struct passage *passage);
+    /* It is being dialled: try elsewhere; NULL: that must take its course. */
+    void (*leave)(struct passage *passage);
     /* The tunnel it goes through, or NULL; may be NULL itself. */
     struct tunnel *(*tunnel_of)(struct passage *passage);
 };
@@ -40,14 +42,16 @@ struct service {
     struct switchboard *board; /* borrowed */
     struct host *host;         /* borrowed */
     struct pool pool;
-    struct budget budget;    /* of retries */
-    struct list passages;    /* every one */
-    struct list waiting;     /* those that wait, the first to give up first */
-    struct loop_timer timer; /* of those that wait */
+    struct budget budget;     /* of retries */
+    struct list passages;     /* every one */
+    struct list waiting;      /* those that wait, the first to give up first */
+    struct loop_timer timer;  /* of those that wait */
+    struct loop_timer moving; /* of those that are left behind */
     uint32_t active;
     uint32_t waiting_count;
-    bool is_removed; /* goes with its last passage */
-    bool was_usable; /* as last told */
+    uint32_t left_behind; /* connections: service/moving.h */
+    bool is_removed;      /* goes with its last passage */
+    bool was_usable;      /* as last told */
 
     /* Ever. */
     uint64_t connections;
@@ -67,6 +71,11 @@ struct passage {
     struct list waiting;     /* in service.waiting */
     struct service *service; /* borrowed */
     struct place *place;     /* where it goes, or NULL */
+    uint32_t rank;           /* of the place when it was chosen */
+    bool is_there;           /* it was reached */
+    bool is_left_behind;     /* since |left_us| */
+    bool is_cut;             /* for that: it ends */
+    uint64_t left_us;
     struct pool_request request;
     uint64_t began_us;
     uint64_t until_us;   /* it may wait until then */

@@ -91,6 +91,7 @@ static void add_report(struct service_sum *sum,
     total->is_usable |= report->is_usable;
     total->active += report->active;
     total->waiting += report->waiting;
+    total->left_behind += report->left_behind;
     total->connections += report->connections;
     total->failed += report->failed;
     total->denied += report->denied;

@@ -77,7 +77,7 @@ static void print_key(FILE *to, const struct key *key)
     (void)text_format(option, sizeof(option), "--%s%s%s%s", key->flag,
                       key->type == KEY_FLAG ? "" : " ", key_metavariable(key),
                       key_is_list(key) ? "..." : "");
-    if (key->type == KEY_CHOICE)
+    if (key->type == KEY_CHOICE || key->type == KEY_MOVE)
         rule_expected(key, choices, sizeof(choices));
     (void)text_format(help, sizeof(help), "%s%s%s%s%s%s", key->help,
                       choices[0] ? ": " : "", choices,

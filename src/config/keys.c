@@ -49,6 +49,8 @@ static const char *unlimited_word(unsigned value)
 #define IN_CONFIG(member) .offset = offsetof(struct config, member)
 #define IN_SERVICE(member) .offset = offsetof(struct service_options, member)
 
+#define MAX_MOVE_DRAIN_US (7 * 86400 * CLOCK_SECOND)
+
 #define CONSUME KEY_OF(SERVICE_CONSUME)
 #define DIRECT KEY_OF(SERVICE_DIRECT)
 #define OFFER KEY_OF(SERVICE_OFFER)
@@ -142,6 +144,10 @@ static const struct key keys[] = {
     { "consume.*.hold", KEY_DURATION, CONSUME | DIRECT, IN_SERVICE(hold_us),
       .min = 0, .max = 3600 * CLOCK_SECOND, .initial = "10s", .flag = "hold",
       .help = "how long a new connection waits while nothing is healthy" },
+    { "consume.*.on_move", KEY_MOVE, CONSUME | DIRECT, IN_SERVICE(move_us),
+      .max = MAX_MOVE_DRAIN_US, .initial = "keep", .flag = "on-move",
+      .help = "what becomes of connections whose place went away or was "
+              "demoted" },
     { "consume.*.connect_timeout", KEY_DURATION, DIRECT,
       IN_SERVICE(connect_timeout_us), .min = 10 * CLOCK_MS,
       .max = 300 * CLOCK_SECOND, .initial = "3s", .flag = "connect-timeout",
@@ -160,7 +166,6 @@ static const struct key keys[] = {
       .flag = "max-waiting", .help = "connections on hold at a time" },
     LATER("consume.*.credentials", CONSUME | DIRECT),
     LATER("consume.*.health", CONSUME | DIRECT),
-    LATER("consume.*.on_move", CONSUME | DIRECT),
 
     { "offer.*.to", KEY_SOURCES, OFFER, IN_SERVICE(sources), .flag = "to",
       .help = "where the service is" },
@@ -200,6 +205,10 @@ static const struct key keys[] = {
       .min = 1, .max = 1000000, .word = unlimited_word,
       .initial = "unlimited", .flag = "max-per-endpoint",
       .help = "connections at a time at one place" },
+    { "offer.*.on_move", KEY_MOVE, OFFER, IN_SERVICE(move_us),
+      .max = MAX_MOVE_DRAIN_US, .initial = "keep", .flag = "on-move",
+      .help = "what becomes of connections whose place went away or was "
+              "demoted" },
     { "offer.*.connect_timeout", KEY_DURATION, OFFER,
       IN_SERVICE(connect_timeout_us), .min = 10 * CLOCK_MS,
       .max = 300 * CLOCK_SECOND, .initial = "3s", .flag = "connect-timeout",
@@ -213,7 +222,6 @@ static const struct key keys[] = {
       .help = "connections at a time; more are reset" },
     LATER("offer.*.credentials", OFFER),
     LATER("offer.*.health", OFFER),
-    LATER("offer.*.on_move", OFFER),
 };
 /* clang-format on */
 
@@ -337,6 +345,7 @@ static const struct {
     [KEY_IDENTITIES] = { "identities", "ID", true },
     [KEY_REGISTRIES] = { "registries", "REGISTRY", true },
     [KEY_DURATION] = { "time", "TIME", false },
+    [KEY_MOVE] = { "move", "MOVE", false },
     [KEY_NUMBER] = { "number", "NUMBER", false },
     [KEY_FLAG] = { "true or false", "", false },
     [KEY_CHOICE] = { "word", "WORD", false },

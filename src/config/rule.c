@@ -84,6 +84,12 @@ void rule_expected(const struct key *key, char *text, size_t size)
         rule_format_duration(key->max, max, sizeof(max));
         (void)text_format(text, size, "a time like 500ms or 10s, from %s to %s",
                           min, max);
+    } else if (key->type == KEY_MOVE) {
+        rule_format_duration(key->max, max, sizeof(max));
+        (void)text_format(text, size,
+                          "keep, close, or drain and a time up to %s, like "
+                          "drain 30s",
+                          max);
     } else if (key->type == KEY_NUMBER) {
         (void)text_format(text, size,
                           "a number from %" PRIu64 " to %" PRIu64 "%s%s",
@@ -191,6 +197,20 @@ static bool is_path(const struct key *key, const char *text, char *why,
     return text[0] != '\0' || rule_say_expected(key, why, size);
 }
 
+static bool is_move(const struct key *key, const char *text, char *why,
+                    size_t size)
+{
+    char expected[256];
+
+    if (strcmp(text, "migrate") != 0)
+        return true; /* so far: value_set() reads on */
+    rule_expected(key, expected, sizeof(expected));
+    (void)text_format(why, size,
+                      "it is not supported by this version; expected %s",
+                      expected);
+    return false;
+}
+
 static bool (*const checks[KEY_TYPES])(const struct key *key, const char *text,
                                        char *why, size_t size) = {
     [KEY_FILE] = is_path,           [KEY_DIRECTORY] = is_path,
@@ -198,6 +218,7 @@ static bool (*const checks[KEY_TYPES])(const struct key *key, const char *text,
     [KEY_DIAL] = is_dial,           [KEY_ADVERTISE] = is_advertise,
     [KEY_RESOLVERS] = is_resolver,  [KEY_SOURCES] = is_source,
     [KEY_IDENTITIES] = is_identity, [KEY_REGISTRIES] = is_registry,
+    [KEY_MOVE] = is_move,
 };
 
 /* ---- what all texts must be ---- */

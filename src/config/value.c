@@ -58,6 +58,22 @@ static bool take_duration(const struct key *key, void *object, const char *text)
     return true;
 }
 
+static bool take_move(const struct key *key, void *object, const char *text)
+{
+    static const char drain[] = "drain ";
+    uint64_t us;
+
+    if (strcmp(text, "keep") == 0)
+        us = SERVICE_MOVE_KEEP;
+    else if (strcmp(text, "close") == 0)
+        us = SERVICE_MOVE_CLOSE;
+    else if (strncmp(text, drain, strlen(drain)) != 0 ||
+             !text_parse_duration(text + strlen(drain), &us) || us > key->max)
+        return false;
+    memcpy(member(key, object), &us, sizeof(us));
+    return true;
+}
+
 static bool take_number(const struct key *key, void *object, const char *text)
 {
     uint64_t number = 0;
@@ -98,7 +114,7 @@ static bool (*const takers[KEY_TYPES])(const struct key *key, void *object,
                                        const char *text) = {
     [KEY_NAME] = take_name,     [KEY_DURATION] = take_duration,
     [KEY_NUMBER] = take_number, [KEY_FLAG] = take_flag,
-    [KEY_CHOICE] = take_choice,
+    [KEY_CHOICE] = take_choice, [KEY_MOVE] = take_move,
 };
 
 /* ---- setting ---- */
@@ -167,6 +183,7 @@ void value_reset(const struct key *key, void *object)
         text_list_clear(member(key, object));
         break;
     case KEY_DURATION:
+    case KEY_MOVE:
     case KEY_NUMBER:
     case KEY_FLAG:
     case KEY_CHOICE:
@@ -179,6 +196,18 @@ void value_reset(const struct key *key, void *object)
 }
 
 /* ---- to text ---- */
+
+static const char *move_text(uint64_t move_us, char *room)
+{
+    char time[VALUE_TEXT];
+
+    if (move_us == SERVICE_MOVE_KEEP || move_us == SERVICE_MOVE_CLOSE)
+        return service_move_text(move_us);
+    rule_format_duration(move_us, time, sizeof(time));
+    (void)text_format(room, VALUE_TEXT, "%s %s", service_move_text(move_us),
+                      time);
+    return room;
+}
 
 static const char *string_of(const struct key *key, const void *object)
 {
@@ -223,6 +252,10 @@ const char *value_text(const struct key *key, const void *object, size_t index,
         memcpy(&number, member_of(key, object), sizeof(number));
         rule_format_duration(number, room, VALUE_TEXT);
         return room;
+    }
+    if (key->type == KEY_MOVE) {
+        memcpy(&number, member_of(key, object), sizeof(number));
+        return move_text(number, room);
     }
     return string_of(key, object);
 }

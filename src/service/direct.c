@@ -46,14 +46,19 @@ static void retry(struct passage *passage)
     reach_next(&of_passage(passage)->reach);
 }
 
+static void leave(struct passage *passage)
+{
+    reach_elsewhere(&of_passage(passage)->reach);
+}
+
 static void abort_passage(struct passage *passage)
 {
     bridge_abort(&of_passage(passage)->bridge);
 }
 
-static const struct passage_kind kind = { .retry = retry,
-                                          .give_up = give_up,
-                                          .abort = abort_passage };
+static const struct passage_kind kind = {
+    .retry = retry, .give_up = give_up, .abort = abort_passage, .leave = leave
+};
 
 static enum status announce(struct onward *onward)
 {

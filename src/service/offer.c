@@ -97,6 +97,11 @@ static void exhausted(struct reach *reach)
     relay_refuse(&inward->relay, code == CODE_NONE ? CODE_REFUSED : code);
 }
 
+static void leave(struct passage *passage)
+{
+    reach_elsewhere(&of_passage(passage)->reach);
+}
+
 static void abort_passage(struct passage *passage)
 {
     relay_abort(&of_passage(passage)->relay, RELAY_REFUSED);
@@ -109,6 +114,7 @@ static struct tunnel *tunnel_of(struct passage *passage)
 
 /* It never waits: that is done where the application is. */
 static const struct passage_kind kind = { .abort = abort_passage,
+                                          .leave = leave,
                                           .tunnel_of = tunnel_of };
 
 /* ---- what becomes of the relay ---- */

@@ -17,6 +17,7 @@ void service_options_init(struct service_options *options,
         .role = role,
         .balance = BALANCE_LEAST_LOADED,
         .connect_timeout_us = 3 * CLOCK_SECOND,
+        .move_us = SERVICE_MOVE_KEEP,
         .max_connections = 10000,
         .retry_budget = 20,
     };
@@ -61,7 +62,7 @@ bool service_options_equal(const struct service_options *a,
            text_list_equal(&a->announce, &b->announce) &&
            a->balance == b->balance && a->hold_us == b->hold_us &&
            a->connect_timeout_us == b->connect_timeout_us &&
-           a->slow_start_us == b->slow_start_us &&
+           a->move_us == b->move_us && a->slow_start_us == b->slow_start_us &&
            a->max_per_endpoint == b->max_per_endpoint &&
            a->min_healthy == b->min_healthy &&
            a->retry_budget == b->retry_budget &&
@@ -80,6 +81,13 @@ void service_options_clear(struct service_options *options)
     text_list_clear(&options->peers);
     text_list_clear(&options->allow);
     text_list_clear(&options->announce);
+}
+
+const char *service_move_text(uint64_t move_us)
+{
+    return move_us == SERVICE_MOVE_KEEP    ? "keep"
+           : move_us == SERVICE_MOVE_CLOSE ? "close"
+                                           : "drain";
 }
 
 const char *service_balance_text(enum service_balance balance)

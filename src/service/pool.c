@@ -19,6 +19,7 @@ void pool_init(struct pool *pool, const struct pool_policy *policy,
     *pool =
         (struct pool){ .policy = *policy, .random = random_from_seed(seed) };
     list_init(&pool->places);
+    list_init(&pool->removed);
 }
 
 void pool_clear(struct pool *pool)
@@ -30,6 +31,7 @@ void pool_clear(struct pool *pool)
         ASSERT(place->active == 0);
         pool_remove(pool, place);
     }
+    ASSERT(list_is_empty(&pool->removed));
     free(pool->candidates);
     free(pool->chosen_from);
 }
@@ -55,6 +57,29 @@ static bool make_room(struct pool *pool)
     return true;
 }
 
+/* One that was removed and still has connections, or a new one. */
+static struct place *get_place(struct pool *pool, const struct address *address)
+{
+    struct place *place;
+
+    LIST_EACH(&pool->removed, node)
+    {
+        place = LIST_ITEM(node, struct place, node);
+        if (!address_equal(&place->endpoint.address, address))
+            continue;
+        list_remove(node);
+        place->is_removed = place->is_demoted = false;
+        place->unfit[0] = '\0';
+        return place;
+    }
+    place = calloc(1, sizeof(*place));
+    if (!place)
+        return NULL;
+    place->number = ++pool->next_number;
+    place->failure = "";
+    return place;
+}
+
 struct place *pool_add(struct pool *pool, const struct endpoint *endpoint,
                        uint64_t now_us)
 {
@@ -62,13 +87,11 @@ struct place *pool_add(struct pool *pool, const struct endpoint *endpoint,
 
     if (!make_room(pool))
         return NULL;
-    place = calloc(1, sizeof(*place));
+    place = get_place(pool, &endpoint->address);
     if (!place)
         return NULL;
     place->endpoint = *endpoint;
-    place->number = ++pool->next_number;
     place->ripened_us = now_us;
-    place->failure = "";
     list_append(&pool->places, &place->node);
     pool->count++;
     return place;
@@ -84,6 +107,8 @@ void pool_remove(struct pool *pool, struct place *place)
     pool->count--;
     if (place->active == 0)
         free(place);
+    else
+        list_append(&pool->removed, &place->node);
 }
 
 struct place *pool_find(const struct pool *pool, const struct address *address)
@@ -96,6 +121,11 @@ struct place *pool_find(const struct pool *pool, const struct address *address)
             return place;
     }
     return NULL;
+}
+
+uint32_t pool_rank(const struct place *place)
+{
+    return ((uint32_t)place->endpoint.tier << 16) | place->endpoint.priority;
 }
 
 static bool was_tried(const struct pool_request *request,
@@ -169,9 +199,7 @@ static struct candidate candidate_of(const struct pool *pool,
     return (struct candidate){
         .usable = usable,
         .fit = !obstacle,
-        /* No priority in a fallback beats one in the list before it. */
-        .priority =
-            ((uint32_t)place->endpoint.tier << 16) | place->endpoint.priority,
+        .priority = pool_rank(place),
         .weight = ripe_weight(pool, place, request->now_us),
         .active = place->active,
         .latency_us = place->latency_us,
@@ -303,8 +331,10 @@ void pool_end(struct place *place)
     place->active--;
     /* Whoever tried it may have gone before it was known how it ended. */
     place->is_probed = false;
-    if (place->is_removed && place->active == 0)
+    if (place->is_removed && place->active == 0) {
+        list_remove(&place->node);
         free(place);
+    }
 }
 
 void pool_judge(struct place *place, const char *unfit, uint64_t now_us)

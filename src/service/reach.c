@@ -59,6 +59,16 @@ void reach_next(struct reach *reach)
     reach->exhausted(reach);
 }
 
+void reach_elsewhere(struct reach *reach)
+{
+    if (!reach->dial)
+        return; /* it waits, or has ended */
+    reach_cancel(reach);
+    reach->failure = STATUS_CLOSED;
+    passage_failed_there(&reach->passage, "it is not there any more", false);
+    reach_next(reach);
+}
+
 void reach_cancel(struct reach *reach)
 {
     dial_cancel(reach->dial);

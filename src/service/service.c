@@ -2,6 +2,7 @@
 #include "service/service.h"
 #include "base/log.h"
 #include "crypto/spiffe.h"
+#include "service/moving.h"
 #include "tunnel/tunnel.h"
 
 bool passage_begin(struct passage *passage, const struct passage_kind *kind,
@@ -31,7 +32,9 @@ static void leave_place(struct passage *passage)
 {
     struct place *place = passage->place;
 
+    moving_forget(passage);
     passage->place = NULL;
+    passage->is_there = false;
     if (place)
         pool_end(place);
 }
@@ -95,6 +98,7 @@ bool passage_choose(struct passage *passage)
             passage->failure = passage->request.obstacle;
         return false;
     }
+    passage->rank = pool_rank(passage->place);
     pool_begin(passage->place);
     return true;
 }
@@ -122,6 +126,9 @@ void passage_reached(struct passage *passage, uint64_t latency_us)
     struct service *service = passage->service;
     bool was_down = passage->place->failed_in_a_row > 0;
 
+    passage->is_there = true;
+    if (passage->is_left_behind) /* the place went meanwhile */
+        loop_timer_start(&service->moving, 0);
     pool_reached(passage->place, latency_us, loop_now_us(service->host->loop));
     if (was_down && service->waiting_count > 0)
         loop_timer_start(&service->timer, 0);

@@ -5,6 +5,7 @@
 #include "crypto/spiffe.h"
 #include "service/consume.h"
 #include "service/direct.h"
+#include "service/moving.h"
 #include "service/offer.h"
 #include "tunnel/peer.h"
 #include "tunnel/tunnel.h"
@@ -35,6 +36,11 @@ static struct pool_policy policy_of(const struct service_options *options)
     };
 }
 
+static void look_at_moving(struct loop_timer *timer)
+{
+    moving_look(CONTAINER_OF(timer, struct service, moving));
+}
+
 static struct service *add_service(struct switchboard *board,
                                    const struct service_options *options)
 {
@@ -56,6 +62,7 @@ static struct service *add_service(struct switchboard *board,
     list_init(&service->passages);
     list_init(&service->waiting);
     loop_timer_init(board->host.loop, &service->timer, look_at_waiting);
+    loop_timer_init(board->host.loop, &service->moving, look_at_moving);
     list_append(&board->services, &service->node);
     return service;
 }
@@ -135,6 +142,7 @@ static void free_service(struct service *service)
         remove_place(service, LIST_ITEM(node, struct place, node));
     }
     loop_timer_stop(&service->timer);
+    loop_timer_stop(&service->moving);
     list_remove(&service->node);
     pool_clear(&service->pool);
     service_options_clear(&service->options);
@@ -213,6 +221,7 @@ enum status switchboard_place(struct switchboard *board, enum service_role role,
         if (!place->tunnel && !endpoints_have_place(endpoints, place))
             remove_place(service, place);
     }
+    moving_look(service);
     service_retry(service);
     tell_usable(service);
     return status;
@@ -395,6 +404,7 @@ static enum status change_service(struct service *service,
     service->pool.policy = policy_of(&copy);
     service_cut(service,
                 copy.role == SERVICE_OFFER ? &copy.allow : &copy.peers);
+    moving_look(service);
     tell_usable(service);
     return STATUS_OK;
 }

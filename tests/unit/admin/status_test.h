@@ -63,6 +63,7 @@ static inline void set_services(struct fixture *fixture, uint32_t worker)
                                           .is_usable = worker == 1,
                                           .active = 3,
                                           .waiting = 1,
+                                          .left_behind = 9,
                                           .connections = 20,
                                           .failed = 4,
                                           .denied = 5,

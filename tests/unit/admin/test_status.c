@@ -94,11 +94,11 @@ static void it_has_what_else_an_operator_asks(void **state)
     static const struct {
         const char *name;
         int64_t sum;
-    } sums[] = { { "waiting", 2 },         { "connections", 40 },
-                 { "failed", 8 },          { "denied", 10 },
-                 { "ended_in_order", 12 }, { "ended_by_reset", 14 },
-                 { "lost", 16 },           { "up_bytes", 2000 },
-                 { "down_bytes", 4000 } };
+    } sums[] = { { "waiting", 2 },         { "left_behind", 18 },
+                 { "connections", 40 },    { "failed", 8 },
+                 { "denied", 10 },         { "ended_in_order", 12 },
+                 { "ended_by_reset", 14 }, { "lost", 16 },
+                 { "up_bytes", 2000 },     { "down_bytes", 4000 } };
     struct fixture *fixture = *state;
     json_t *service, *tunnel, *worker, *list;
 

@@ -155,12 +155,14 @@ static void direct_needs_no_peer_and_no_identity(void **state)
 {
     struct attempt made;
     const struct service_options *service =
-        succeed(&made, SOUND " --proxy-protocol --connect-timeout 1s", "");
+        succeed(&made, SOUND " --proxy-protocol --connect-timeout 1s",
+                "ENTENTE_ON_MOVE=close");
 
     (void)state;
     assert_int_equal(service->role, SERVICE_DIRECT);
     assert_true(service->proxy_protocol);
     assert_int_equal(service->connect_timeout_us, 1000000);
+    assert_true(service->move_us == SERVICE_MOVE_CLOSE);
     finish(&made);
 }
 

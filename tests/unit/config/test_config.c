@@ -42,6 +42,7 @@ static void a_file_fills_every_member(void **state)
                                   "    announce_weight: 8\n"
                                   "    announce_priority: 9\n"
                                   "    balance: hash\n"
+                                  "    on_move: drain 90s\n"
                                   "    connect_timeout: 1s\n"
                                   "    proxy_protocol: on\n"
                                   "    max_connections: 7\n");
@@ -73,6 +74,7 @@ static void a_file_fills_every_member(void **state)
     assert_int_equal(service->announce_weight, 8);
     assert_int_equal(service->announce_priority, 9);
     assert_int_equal(service->balance, BALANCE_HASH);
+    assert_int_equal(service->move_us, 90 * CLOCK_SECOND);
     assert_int_equal(service->connect_timeout_us, CLOCK_SECOND);
     assert_true(service->proxy_protocol);
     assert_int_equal(service->max_connections, 7);
@@ -209,6 +211,9 @@ static void bounds_are_within(void **state)
     } values[] = {
         { "consume.r.hold", "3600s" },
         { "consume.r.hold", "0" },
+        { "consume.r.on_move", "keep" },
+        { "consume.r.on_move", "close" },
+        { "offer.r.on_move", "drain 7d" },
         { "consume.r.connect_timeout", "10ms" },
         { "consume.r.connect_timeout", "5m" },
         { "workers", "256" },
@@ -290,11 +295,10 @@ static void a_path_that_is_no_key_gets_the_nearest(void **state)
     assert_non_null(config);
     assert_not_set(
         config, "consume.r.lisen", "x",
-        "--flag: unknown key \"lisen\"; did you mean \"listen\"? "
-        "(known here: listen, from, direct, fallback, peer, balance, "
-        "min_healthy, slow_start, retry_budget, max_per_endpoint, hold, "
-        "connect_timeout, proxy_protocol, max_connections, "
-        "max_waiting)");
+        "--flag: unknown key \"lisen\"; did you mean \"listen\"? (known "
+        "here: listen, from, direct, fallback, peer, balance, min_healthy, "
+        "slow_start, retry_budget, max_per_endpoint, hold, on_move, "
+        "connect_timeout, proxy_protocol, max_connections, max_waiting)");
     assert_not_set(config, "identity.thrust", "x",
                    "--flag: unknown key \"thrust\"; did you mean \"trust\"? "
                    "(known here: certificate, private_key, trust, "

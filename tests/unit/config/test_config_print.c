@@ -67,6 +67,7 @@ static void every_default_is_printed(void **state)
                               "    retry_budget: 20\n"
                               "    max_per_endpoint: unlimited\n"
                               "    hold: 10s\n"
+                              "    on_move: keep\n"
                               "    connect_timeout: 3s\n"
                               "    proxy_protocol: false\n"
                               "    max_connections: 10000\n"
@@ -89,9 +90,10 @@ static void what_is_printed_means_the_same(void **state)
         "offer: {true: {to: static:h:1, allow: [spiffe://a/*, spiffe://a/b]},\n"
         "  123: {to: static:h:1, allow: spiffe://a/b, balance: round-robin,\n"
         "  announce: [mdns:_r._tcp, \"zookeeper:h,[::1]:2/a?auth_file=b\"],\n"
-        "  announce_weight: 0, announce_priority: 65535}}\n"
+        "  announce_weight: 0, announce_priority: 65535,\n"
+        "  on_move: drain 1500ms}}\n"
         "consume: {null.: {from: [inbound:], peer: spiffe://a/b, listen:\n"
-        "  unix:/y, hold: 0, max_waiting: 0}}\n");
+        "  unix:/y, hold: 0, max_waiting: 0, on_move: close}}\n");
 }
 
 static void any_path_survives(void **state)
@@ -222,7 +224,7 @@ static void print_rows(FILE *to)
             continue;
         text_format(kind, sizeof(kind), "%s", key_type_text(key));
         if (key->type == KEY_CHOICE || key->type == KEY_NUMBER ||
-            key->type == KEY_DURATION)
+            key->type == KEY_DURATION || key->type == KEY_MOVE)
             rule_expected(key, kind, sizeof(kind));
         fprintf(to, "| `%s` | %s | %s | %s | `--%s` `%s` | %s |\n", key->path,
                 kind, key->initial ? key->initial : "",

@@ -36,19 +36,19 @@ static const struct refusal keys[] = {
       "f:1:7: unknown key \"server\"; did you mean \"servers\"? (known here: "
       "servers)" },
     { "consume:\n  redis:\n    lisen: x\n",
-      "f:3:5: unknown key \"lisen\"; did you mean \"listen\"? (known here: "
-      "listen, from, direct, fallback, peer, balance, min_healthy, "
-      "slow_start, retry_budget, max_per_endpoint, hold, connect_timeout, "
-      "proxy_protocol, max_connections, max_waiting)" },
+      "f:3:5: unknown key \"lisen\"; did you mean \"listen\"? (known "
+      "here: listen, from, direct, fallback, peer, balance, min_healthy, "
+      "slow_start, retry_budget, max_per_endpoint, hold, on_move, "
+      "connect_timeout, proxy_protocol, max_connections, max_waiting)" },
     { "offer:\n  redis:\n    listen: x\n",
       "f:3:5: unknown key \"listen\" (known here: to, fallback, allow, "
       "announce, announce_weight, announce_priority, balance, "
-      "min_healthy, slow_start, retry_budget, max_per_endpoint, "
+      "min_healthy, slow_start, retry_budget, max_per_endpoint, on_move, "
       "connect_timeout, proxy_protocol, max_connections)" },
     { "offer:\n  redis:\n    \"*\": x\n",
       "f:3:5: unknown key \"*\" (known here: to, fallback, allow, "
       "announce, announce_weight, announce_priority, balance, "
-      "min_healthy, slow_start, retry_budget, max_per_endpoint, "
+      "min_healthy, slow_start, retry_budget, max_per_endpoint, on_move, "
       "connect_timeout, proxy_protocol, max_connections)" },
     { "consume: {\"*\": {}}\n",
       "f:1:11: \"*\": a service's name is at most 63 letters, digits, '.', "
@@ -76,13 +76,12 @@ static const struct refusal not_yet[] = {
     { "offer: {r: {health: {every: 2s}}}",
       "f:1:13: health is not supported by this version" },
     { "offer: {r: {on_move: migrate}}",
-      "f:1:13: on_move is not supported by this version" },
+      "f:1:22: \"migrate\": it is not supported by this version; "
+      "expected keep, close, or drain and a time up to 7d, like drain 30s" },
     { "consume: {r: {credentials: x}}",
       "f:1:15: credentials is not supported by this version" },
     { "consume: {r: {health: x}}",
       "f:1:15: health is not supported by this version" },
-    { "consume: {r: {on_move: keep}}",
-      "f:1:15: on_move is not supported by this version" },
 };
 
 static const struct refusal kinds[] = {
@@ -104,9 +103,8 @@ static const struct refusal kinds[] = {
     { "consume: {r: 127.0.0.1:1}\n",
       "f:1:14: expected a map of listen, from, direct, fallback, peer, "
       "balance, min_healthy, slow_start, retry_budget, max_per_endpoint, "
-      "hold, "
-      "connect_timeout, proxy_protocol, max_connections, max_waiting, not "
-      "\"127.0.0.1:1\"" },
+      "hold, on_move, connect_timeout, proxy_protocol, max_connections, "
+      "max_waiting, not \"127.0.0.1:1\"" },
     { "node: [a]\n", "f:1:7: expected a name of at most 63 letters, digits, "
                      "'.', '_' and '-', like web-1, not a list" },
     { "node: {a: b}\n", "f:1:7: expected a name of at most 63 letters, digits, "
@@ -226,6 +224,27 @@ static const struct refusal values[] = {
       "hash" },
     { "consume: {r: {hold: 3601s}}",
       "f:1:21: \"3601s\": expected a time like 500ms or 10s, from 0 to 1h" },
+    { "consume: {r: {on_move: drop}}",
+      "f:1:24: \"drop\": expected keep, close, or drain and a time up to 7d, "
+      "like drain 30s" },
+    { "consume: {r: {on_move: drain}}",
+      "f:1:24: \"drain\": expected keep, close, or drain and a time up to 7d, "
+      "like drain 30s" },
+    { "consume: {r: {on_move: drain 30}}",
+      "f:1:24: \"drain 30\": expected keep, close, or drain and a time up to "
+      "7d, like drain 30s" },
+    { "offer: {r: {on_move: drain 8d}}",
+      "f:1:22: \"drain 8d\": expected keep, close, or drain and a time up to "
+      "7d, like drain 30s" },
+    { "offer: {r: {on_move: 30s}}",
+      "f:1:22: \"30s\": expected keep, close, or drain and a time up to 7d, "
+      "like drain 30s" },
+    { "offer: {r: {on_move: migrate}}",
+      "f:1:22: \"migrate\": it is not supported by this version; expected "
+      "keep, close, or drain and a time up to 7d, like drain 30s" },
+    { "offer: {r: {on_move: [close]}}",
+      "f:1:22: expected keep, close, or drain and a time up to 7d, like drain "
+      "30s, not a list" },
     { "consume: {r: {connect_timeout: 9ms}}",
       "f:1:32: \"9ms\": expected a time like 500ms or 10s, from 10ms to 5m" },
     { "consume: {r: {proxy_protocol: maybe}}",

@@ -83,7 +83,8 @@ static void words_of_a_section_come_once_and_in_order(void **state)
 
 static bool needs_bounds(const struct key *key)
 {
-    return key->type == KEY_NUMBER || key->type == KEY_DURATION;
+    return key->type == KEY_NUMBER || key->type == KEY_DURATION ||
+           key->type == KEY_MOVE;
 }
 
 static void every_row_has_what_its_type_needs(void **state)

@@ -16,6 +16,7 @@ static void fill(struct service_options *options)
     options->hold_us = 1;
     options->connect_timeout_us = 2;
     options->proxy_protocol = true;
+    options->move_us = 5;
     options->max_connections = 3;
     options->max_waiting = 4;
     options->announce_weight = 5;
@@ -88,6 +89,10 @@ static void change_proxy_protocol(struct service_options *options)
 {
     options->proxy_protocol = false;
 }
+static void change_move(struct service_options *options)
+{
+    options->move_us = SERVICE_MOVE_KEEP;
+}
 static void change_max_connections(struct service_options *options)
 {
     options->max_connections++;
@@ -110,6 +115,7 @@ static void any_single_change_makes_them_differ(void **state)
         change_hold,
         change_connect_timeout,
         change_proxy_protocol,
+        change_move,
         change_max_connections,
         change_max_waiting,
         change_announce,
@@ -163,7 +169,24 @@ static void a_balance_is_one_of_its_words(void **state)
     assert_false(service_balance_parse("", &balance));
 }
 
+static void a_move_is_kept_unless_it_is_told_otherwise(void **state)
+{
+    static const enum service_role roles[] = { SERVICE_CONSUME, SERVICE_DIRECT,
+                                               SERVICE_OFFER };
+    struct service_options options;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(roles); i++) {
+        service_options_init(&options, roles[i]);
+        assert_true(options.move_us == SERVICE_MOVE_KEEP);
+    }
+    assert_string_equal(service_move_text(SERVICE_MOVE_KEEP), "keep");
+    assert_string_equal(service_move_text(SERVICE_MOVE_CLOSE), "close");
+    assert_string_equal(service_move_text(1), "drain");
+}
+
 RUN_TESTS(TEST(a_copy_is_equal_and_its_own),
           TEST(any_single_change_makes_them_differ),
           TEST(only_the_side_of_the_application_waits),
-          TEST(a_balance_is_one_of_its_words))
+          TEST(a_balance_is_one_of_its_words),
+          TEST(a_move_is_kept_unless_it_is_told_otherwise))

@@ -24,6 +24,7 @@ static struct world make_world(const struct pool_policy *policy, size_t count)
 static void fill_world(struct world *world)
 {
     list_init(&world->pool.places);
+    list_init(&world->pool.removed);
     for (size_t i = 0; i < world->count; i++) {
         struct endpoint endpoint = { .weight = 10 };
 

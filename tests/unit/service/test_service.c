@@ -58,6 +58,7 @@ static int set_up(void **state)
     list_init(&service->passages);
     list_init(&service->waiting);
     loop_timer_init(world->loop, &service->timer, look);
+    loop_timer_init(world->loop, &service->moving, look);
     *state = world;
     return 0;
 }
