@@ -34,6 +34,14 @@ size_t balance_choose(enum service_balance balance,
                       struct candidate *candidates, size_t count,
                       uint64_t client, uint64_t random);
 
+/*
+ * Why |other|, which is usable, came after |chosen| in balance_choose(): half a
+ * sentence, static.
+ */
+const char *balance_why_not(enum service_balance balance,
+                            const struct candidate *chosen,
+                            const struct candidate *other);
+
 /* A well-mixed number for an address or name. */
 uint64_t balance_key(const void *bytes, size_t length);
 #endif

@@ -145,21 +145,35 @@ static size_t list_candidates(struct pool *pool,
     return count;
 }
 
+/* Who it is to be, or NULL; nothing but the candidates changes. */
+static struct place *decide(struct pool *pool,
+                            const struct pool_request *request, uint64_t random)
+{
+    size_t count = list_candidates(pool, request);
+    size_t chosen = balance_choose(pool->balance, pool->candidates, count,
+                                   request->client, random);
+
+    return chosen == BALANCE_NONE ? NULL : pool->chosen_from[chosen];
+}
+
+struct place *pool_survey(struct pool *pool, const struct pool_request *request)
+{
+    struct random random = pool->random; /* what the next choice will draw */
+
+    return decide(pool, request, random_next(&random));
+}
+
 struct place *pool_choose(struct pool *pool, struct pool_request *request)
 {
-    size_t count, chosen;
     struct place *place;
 
     if (request->tried_count == POOL_MAX_TRIED)
         return NULL;
-    count = list_candidates(pool, request);
-    chosen = balance_choose(pool->balance, pool->candidates, count,
-                            request->client, random_next(&pool->random));
-    for (size_t i = 0; i < count; i++)
+    place = decide(pool, request, random_next(&pool->random));
+    for (size_t i = 0; i < pool->count; i++)
         pool->chosen_from[i]->current = pool->candidates[i].current;
-    if (chosen == BALANCE_NONE)
+    if (!place)
         return NULL;
-    place = pool->chosen_from[chosen];
     request->tried[request->tried_count++] = place->number;
     if (place->failed_in_a_row > 0)
         place->is_probed = true;
