@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """`entente explain`: what it says is what happens."""
+import contextlib
 import json
 import pathlib
 import re
@@ -37,7 +38,7 @@ class Named:
                              daemon=True).start()
 
     def _speak(self, connection):
-        with connection:
+        with connection, contextlib.suppress(ConnectionResetError):
             connection.sendall(self.address.encode() + b"\n")
             while connection.recv(100):
                 pass
@@ -89,6 +90,12 @@ def view(role, address, worker=None):
     return views[0]
 
 
+def streams(role):
+    """All that the endpoints have."""
+    return sum(one["streams"] for place in role["endpoints"]
+               for one in place["views"])
+
+
 def source(role, text):
     return next(one for one in role["sources"] if one["source"] == text)
 
@@ -97,7 +104,7 @@ def direct(box, places, **more):
     """An ambassador that reaches |places| itself, by three workers."""
     top = {key: more.pop(key) for key in ("dns", "workers") if key in more}
     listen = any_port()
-    ambassador = Ambassador(box, "near", {"workers": 3, **top, "consume": {
+    ambassador = Ambassador(box, "near", {"workers": 3, "drain": "1s", **top, "consume": {
         "service": {"listen": listen, "direct": [
             place if isinstance(place, str) else place.source
             for place in places], **more}}}).start()
@@ -120,6 +127,8 @@ def assert_goes_where_it_is_said(ambassador, rounds):
         seen.add(answered)
         if number % 4 == 3:
             kept.pop(number % len(kept)).close()
+        wait_until(lambda: streams(explain(ambassador)) == len(kept), 10,
+                   "what has ended to have gone")
     for connection in kept:
         connection.close()
     return seen
@@ -290,6 +299,7 @@ def test_a_tunnels_end_is_named_when_it_is_not_who_we_want(
     pair = make_pair(Named().address, start=False, consume={
         "peer": [authority.identity("elsewhere")], "hold": "7s"})
     near, far = pair.documents()
+    near["drain"] = "1s"
     Ambassador(box, "offerer", far).start()
     consumer = Ambassador(box, "consumer", near).start(ready=False)
     wait_until(lambda: ports.answers(pair.address), 10, "it listens")
@@ -312,6 +322,7 @@ def test_a_tunnels_end_is_named_when_it_is_not_who_we_want(
 def test_who_cannot_be_dialled_is_told_with_the_failure(box, make_pair):
     pair = make_pair(Named().address, start=False)
     near, _ = pair.documents()
+    near["drain"] = "1s"
     consumer = Ambassador(box, "consumer", near).start(ready=False)
     wait_until(lambda: ports.answers(pair.address), 10, "it listens")
 
@@ -358,9 +369,7 @@ def test_through_tunnels_the_worker_whose_turn_it_is_tells(
     assert {choice["address"] for choice in far["next"]} == \
         {services[0].address}
     assert f"a new stream goes to {services[0].address}" in words(pair.offerer)
-    streams = sum(one["streams"] for place in
-                  explain(pair.consumer)["endpoints"] for one in place["views"])
-    assert streams == len(kept)
+    assert streams(explain(pair.consumer)) == len(kept)
 
 
 def test_peers_that_dial_us_are_explained(box, authority):
