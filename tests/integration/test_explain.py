@@ -102,12 +102,14 @@ def source(role, text):
 
 def direct(box, places, **more):
     """An ambassador that reaches |places| itself, by three workers."""
-    top = {key: more.pop(key) for key in ("dns", "workers") if key in more}
+    document = {"workers": 3, "drain": "1s"}
+    document.update({key: more.pop(key) for key in ("dns", "drain", "workers")
+                     if key in more})
     listen = any_port()
-    ambassador = Ambassador(box, "near", {"workers": 3, "drain": "1s", **top, "consume": {
-        "service": {"listen": listen, "direct": [
-            place if isinstance(place, str) else place.source
-            for place in places], **more}}}).start()
+    document["consume"] = {"service": {"listen": listen, "direct": [
+        place if isinstance(place, str) else place.source
+        for place in places], **more}}
+    ambassador = Ambassador(box, "near", document).start()
     ambassador.listen = listen
     return ambassador
 
@@ -426,7 +428,7 @@ def test_a_stranger_is_told_who_is_there(box):
 
 
 def test_explaining_while_it_drains_and_stops(box):
-    near = direct(box, [Named()])
+    near = direct(box, [Named()], drain="30s")
     connection, _ = connect(near.listen)
     assert near.command("drain").returncode == 0
     wait_until(lambda: foretold(explain(near))["reason"] ==
