@@ -4,6 +4,7 @@ import contextlib
 import json
 import pathlib
 import re
+import signal
 import socket
 import threading
 
@@ -409,6 +410,8 @@ def test_a_name_consumed_and_offered_is_explained_in_both(box, authority):
     assert explain(both, role="offer")["next"][0]["address"] == inner.address
     text = words(both)
     assert "service (direct)" in text and "service (offer)" in text
+    assert both.command("explain", "x").stderr.strip() == \
+        "entente: x: no such service here; there is service"
 
 
 def test_a_stranger_is_told_who_is_there(box):
@@ -442,6 +445,26 @@ def test_explaining_while_it_drains_and_stops(box):
     near.process.wait(20)
     for thread in threads:
         thread.join()
+
+
+def test_questions_that_are_open_when_it_ends_are_refused(box):
+    near = direct(box, [Named()])
+    near.process.signal(signal.SIGSTOP)  # so that all come at once
+    asking = []
+    for method, path in [("GET", "/explain?service=service")] * 20 + \
+            [("POST", "/quit")]:
+        asking.append(socket.socket(socket.AF_UNIX))
+        asking[-1].connect(near.admin.removeprefix("unix:"))
+        asking[-1].sendall(f"{method} {path} HTTP/1.1\r\n"
+                           "Host: localhost\r\n\r\n".encode())
+    near.process.signal(signal.SIGCONT)
+    answers = []
+    for one in asking:
+        one.settimeout(10)
+        answers.append(one.recv(12).decode())
+        one.close()
+    assert set(answers) <= {"HTTP/1.1 200", "HTTP/1.1 202", "HTTP/1.1 503"}
+    assert near.process.wait(20) == 0
 
 
 def documented():
