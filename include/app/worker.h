@@ -30,6 +30,18 @@ struct worker_events {
     void (*probed)(void *context, void *token, bool reached, const char *why);
 };
 
+/*
+ * A question of any kind, embedded in what asks.  |ask| is called in the
+ * worker, then |answered| in the main loop; only that, and |is_lost|, if the
+ * worker has come to its end before.
+ */
+struct worker_question {
+    struct loop_message message;
+    struct worker *worker;
+    void (*ask)(struct worker_question *question, struct switchboard *board);
+    void (*answered)(struct worker_question *question, bool is_lost);
+};
+
 struct worker_options {
     uint32_t number;
     struct loop *main_loop;
@@ -64,6 +76,7 @@ void worker_release(struct worker *worker, const char *service);
 void worker_recheck(struct worker *worker);
 void worker_drain(struct worker *worker);
 MUST_CHECK enum status worker_report(struct worker *worker);
+void worker_ask(struct worker *worker, struct worker_question *question);
 MUST_CHECK enum status worker_probe(struct worker *worker,
                                     enum service_role role, const char *name,
                                     void *token);

@@ -46,6 +46,10 @@ struct source_report {
     bool is_stale;       /* the registry has failed since */
     bool is_remembered;  /* answered before this process, from the disk */
     char failure[256];   /* how, or "" */
+    uint64_t failed_us;  /* when that was told (loop time); 0: no failure */
+    const struct endpoints
+        *held;              /* newer, held back since it flaps; borrowed */
+    uint64_t held_until_us; /* (loop time) */
 };
 
 /*

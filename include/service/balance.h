@@ -24,6 +24,7 @@ struct candidate {
     uint64_t latency_us; /* smoothed; 0: not known */
     uint64_t key;        /* of the endpoint, for BALANCE_HASH */
     int64_t current;     /* of BALANCE_ROUND_ROBIN, kept between calls */
+    bool counts;         /* set by balance_choose(): one to choose among */
 };
 
 #define BALANCE_NONE SIZE_MAX
@@ -45,6 +46,14 @@ size_t balance_choose(const struct balance_rule *rule,
 /* Whether too few are fit in every tier, so that there is none to turn to. */
 bool balance_is_short(const struct balance_rule *rule,
                       const struct candidate *candidates, size_t count);
+
+/*
+ * Why |other|, which is usable, came after |chosen| in balance_choose(): half a
+ * sentence, static.
+ */
+const char *balance_why_not(enum service_balance balance,
+                            const struct candidate *chosen,
+                            const struct candidate *other);
 
 /* A well-mixed number for an address or name. */
 uint64_t balance_key(const void *bytes, size_t length);

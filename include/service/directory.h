@@ -35,6 +35,9 @@ const struct endpoints *directory_endpoints(const struct directory *directory);
 const struct source *directory_source(const struct directory *directory,
                                       size_t index);
 
+/* Whether that one is of the fallback. */
+bool directory_is_fallback(const struct directory *directory, size_t index);
+
 /* The text of the source that named |address|, or "". */
 const char *directory_source_of(const struct directory *directory,
                                 const struct address *address);

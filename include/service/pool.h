@@ -62,8 +62,8 @@ struct pool {
     struct pool_policy policy;
     struct random random;
     uint32_t next_number;
-    struct candidate *candidates; /* room for balance_choose() */
-    struct place **chosen_from;
+    struct candidate *candidates; /* of the last choice or survey */
+    struct place **chosen_from;   /* whose they are, in the same order */
     size_t room;
 };
 
@@ -116,6 +116,13 @@ const char *pool_obstacle(const struct pool *pool, const struct place *place,
 
 /* A place to try, marked as tried in |request|; NULL if there is none now. */
 struct place *pool_choose(struct pool *pool, struct pool_request *request);
+
+/*
+ * Whom pool_choose() would choose for |request| now, or NULL.  Asking changes
+ * nothing: the next choice is the one it would have been.  What was chosen from
+ * is in |pool->candidates| until then.
+ */
+struct place *pool_survey(struct pool *pool, struct pool_request *request);
 
 /* When a rest ends that lets pool_choose() choose again; UINT64_MAX: none. */
 uint64_t pool_next_us(const struct pool *pool, uint64_t now_us);

@@ -5,44 +5,14 @@
  */
 #include "admin/status.h"
 
+#include "admin/json_value.h"
 #include "admin/service_sum.h"
 #include "base/clock.h"
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Services of our own making. */
 static const char internal_name[] = "*";
-
-/* ---- values ---- */
-
-/* Registries and paths may have bytes that JSON cannot. */
-static json_t *text_value(const char *text)
-{
-    json_t *value = json_string(text);
-    char *ascii = value ? NULL : strdup(text);
-
-    if (!ascii)
-        return value;
-    for (char *at = ascii; *at != '\0'; at++)
-        if ((unsigned char)*at >= 0x80)
-            *at = '?';
-    value = json_string(ascii);
-    free(ascii);
-    return value;
-}
-
-static json_t *address_value(const struct address *address)
-{
-    char text[ADDRESS_TEXT];
-
-    return text_value(address_format(address, text));
-}
-
-static json_t *number_value(uint64_t number)
-{
-    return json_integer((json_int_t)number);
-}
 
 /* Whole days until |expires|, rounded down: 0 is the last one. */
 static json_t *days_value(int64_t expires)
@@ -52,47 +22,6 @@ static json_t *days_value(int64_t expires)
     if (expires == 0)
         return json_null(); /* not known */
     return json_integer(left >= 0 ? left / 86400 : -((-left + 86399) / 86400));
-}
-
-struct member {
-    const char *name;
-    json_t *value;
-};
-
-/* Takes the values over, also when it fails; ended by one without name. */
-static json_t *make_object(const struct member *members)
-{
-    json_t *object = json_object();
-    bool is_whole = object;
-
-    for (; members->name; members++)
-        if (json_object_set_new(object, members->name, members->value) != 0)
-            is_whole = false;
-    if (is_whole)
-        return object;
-    json_decref(object);
-    return NULL;
-}
-
-#define OBJECT(...) \
-    make_object((const struct member[]){ __VA_ARGS__, { NULL, NULL } })
-
-/* The array, or NULL without |array| or |value|, which are taken over. */
-static json_t *append(json_t *array, json_t *value)
-{
-    if (json_array_append_new(array, value) == 0)
-        return array;
-    json_decref(array);
-    return NULL;
-}
-
-static json_t *texts_value(const char *const *texts)
-{
-    json_t *array = json_array();
-
-    for (size_t i = 0; texts && texts[i]; i++)
-        array = append(array, text_value(texts[i]));
-    return array;
 }
 
 /* ---- services ---- */
@@ -118,21 +47,6 @@ static json_t *places_value(const struct service_sum *sum)
     for (size_t i = 0; i < sum->place_count; i++)
         array = append(array, place_value(&sum->places[i]));
     return array;
-}
-
-/* How old the answer is, in seconds; null if there never was one. */
-static json_t *age_value(const struct source_report *source, uint64_t now_us)
-{
-    int64_t wall = clock_wall_seconds();
-
-    if (source->answered_us != 0)
-        return number_value(now_us > source->answered_us
-                                ? (now_us - source->answered_us) / CLOCK_SECOND
-                                : 0);
-    if (source->answered_at != 0)
-        return json_integer(
-            wall > source->answered_at ? wall - source->answered_at : 0);
-    return json_null();
 }
 
 static json_t *source_value(const struct source_report *source,
@@ -179,19 +93,6 @@ static json_t *announcements_value(const struct service_status *service)
     for (size_t i = 0; i < service->announcement_count; i++)
         array = append(array, announcement_value(&service->announcements[i]));
     return array;
-}
-
-static const char *role_text(enum service_role role)
-{
-    switch (role) {
-    case SERVICE_CONSUME:
-        return "consume";
-    case SERVICE_DIRECT:
-        return "direct";
-    case SERVICE_OFFER:
-        return "offer";
-    }
-    return "";
 }
 
 static json_t *service_value(const struct status_document *document,

@@ -1,35 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* The document for people: first what is wrong, then who, what and where. */
+#include "admin/json_value.h"
 #include "admin/sheet.h"
 #include "admin/status.h"
 #include "base/text.h"
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Days before its end from which a certificate is spoken of. */
 enum { SOON_DAYS = 14, FULL_PERCENT = 90, MAX_ENDPOINTS_NAMED = 5 };
-
-/* ---- reading: what is not there is empty ---- */
-
-static const char *text_of(const json_t *object, const char *name)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-
-    return text ? text : "";
-}
-
-static int64_t number_of(const json_t *object, const char *name)
-{
-    return json_integer_value(json_object_get(object, name));
-}
-
-static bool is_text(const json_t *object, const char *name, const char *wanted)
-{
-    return strcmp(text_of(object, name), wanted) == 0;
-}
 
 static bool is_document(const json_t *root)
 {
@@ -57,24 +38,6 @@ static void add(struct sheet *sheet, const char *format, ...)
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
     sheet_add(sheet, text);
-}
-
-/* The two largest units: "3d 4h". */
-static const char *duration(int64_t seconds, char *text, size_t size)
-{
-    int64_t days = seconds / 86400, hours = seconds / 3600 % 24;
-    int64_t minutes = seconds / 60 % 60;
-
-    if (days > 0)
-        text_format(text, size, "%" PRId64 "d %" PRId64 "h", days, hours);
-    else if (hours > 0)
-        text_format(text, size, "%" PRId64 "h %" PRId64 "m", hours, minutes);
-    else if (minutes > 0)
-        text_format(text, size, "%" PRId64 "m %" PRId64 "s", minutes,
-                    seconds % 60);
-    else
-        text_format(text, size, "%" PRId64 "s", seconds);
-    return text;
 }
 
 static void add_time(struct sheet *sheet, int64_t time_us)

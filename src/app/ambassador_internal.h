@@ -50,6 +50,7 @@ struct ambassador {
     struct list questions; /* requests that wait for the workers' reports */
     struct board_report *reports[MAX_WORKERS]; /* the latest; owned */
     uint32_t reports_awaited;
+    struct list explanations; /* requests that wait for explain.c */
 };
 
 /* ---- entrance.c: services as the main thread sees them ---- */
@@ -82,12 +83,17 @@ MUST_CHECK enum status entrance_open(struct ambassador *ambassador,
 MUST_CHECK enum status entrance_change(struct entrance *entrance,
                                        const struct service_options *options);
 void entrance_close(struct entrance *entrance);
+/* Who carries the next connection, if nothing changes until then. */
+uint32_t entrance_next_worker(const struct entrance *entrance);
 /* To the worker that can carry it best; taken over. */
 void entrance_dispatch(struct ambassador *ambassador, struct arrival *arrival);
 
 struct door *door_find(const struct ambassador *ambassador, const char *text);
 MUST_CHECK enum status door_open(struct ambassador *ambassador,
                                  const char *text, struct net_error *error);
+/* Where a service listens, at most |room| addresses; returns how many. */
+size_t door_list(const struct ambassador *ambassador, enum service_role role,
+                 const char *service, const char **listen, size_t room);
 void door_close(struct door *door);
 
 extern const struct worker_events ambassador_worker_events;
@@ -129,6 +135,13 @@ void window_probed(struct ambassador *ambassador, void *token, bool reached,
 void window_ask(struct ambassador *ambassador);
 /* Connections and tunnels that live, by the latest reports. */
 uint32_t window_load(const struct ambassador *ambassador);
+
+/* ---- explain.c: why connections go where they go ---- */
+
+/* Answers |request| by an explanation, when the workers have been asked. */
+void explain_answer(void *ambassador, struct admin_request *request);
+/* Requests will not be answered any more. */
+void explain_close(struct ambassador *ambassador);
 
 /* ---- ambassador.c ---- */
 

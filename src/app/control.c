@@ -2,6 +2,7 @@
 /* Asking a running ambassador, by HTTP at its admin address. */
 #include "app/control.h"
 #include "admin/client.h"
+#include "admin/explanation.h"
 #include "admin/sheet.h"
 #include "admin/status.h"
 #include "app/admin_address.h"
@@ -134,9 +135,10 @@ static int flush(void)
 
 /* ---- the commands ---- */
 
-static int print_status(const char *json)
+static int print_document(enum status (*print)(const char *json, FILE *to),
+                          const char *json)
 {
-    enum status status = status_print(json, stdout);
+    enum status status = print(json, stdout);
 
     if (status == STATUS_OK)
         return flush();
@@ -146,14 +148,17 @@ static int print_status(const char *json)
                               "version: try --json");
 }
 
-static int run_status(const struct control *control)
+/* Ask for a document and show it; |about| begins a complaint. */
+static int show(const struct control *control, const char *target,
+                const char *about,
+                enum status (*print)(const char *json, FILE *to))
 {
     struct reply reply;
     int exit_code;
 
-    ask(control, "GET", "/status", control->timeout_us, &reply);
+    ask(control, "GET", target, control->timeout_us, &reply);
     if (!is_good(&reply)) {
-        exit_code = complain("", reply.text);
+        exit_code = complain(about, reply.text);
     } else if (control->wants_json) {
         size_t length = strlen(reply.body);
         bool ends = length > 0 && reply.body[length - 1] == '\n';
@@ -161,10 +166,26 @@ static int run_status(const struct control *control)
         printf("%s%s", reply.body, ends ? "" : "\n");
         exit_code = flush();
     } else {
-        exit_code = print_status(reply.body);
+        exit_code = print_document(print, reply.body);
     }
     clear(&reply);
     return exit_code;
+}
+
+static int run_status(const struct control *control)
+{
+    return show(control, "/status", "", status_print);
+}
+
+static int run_explain(const struct control *control)
+{
+    const char *service = control->services[0];
+    char target[256];
+
+    text_format(target, sizeof(target), "/explain?service=%s%s%s", service,
+                control->client ? "&client=" : "",
+                control->client ? control->client : "");
+    return show(control, target, service, explanation_print);
 }
 
 /* May it be different the next time?  A service that is not there will not. */
@@ -287,6 +308,11 @@ static const struct control_command commands[] = {
       "Services, endpoints, tunnels and certificates of a running ambassador, "
       "what is\nwrong first.",
       10 * CLOCK_SECOND, .has_json = true, .run = run_status },
+    { "explain", "SERVICE [--json] [--client IP] [OPTION...]",
+      "Where a new connection to SERVICE would go and why, and what each "
+      "source said of\nit and when.",
+      10 * CLOCK_SECOND, .has_json = true, .has_client = true,
+      .has_services = true, .has_one_service = true, .run = run_explain },
     { "wait", "SERVICE... [OPTION...]",
       "Waits until a connection to each SERVICE would succeed; exit 0, or 1 "
       "with a line\nthat says which would not, and why.",

@@ -57,6 +57,19 @@ static bool read_json(struct control *control, const char *value, char *why,
     return true;
 }
 
+/* An address alone, as it stands in a URL. */
+static bool read_client(struct control *control, const char *value, char *why,
+                        size_t size)
+{
+    struct address address;
+
+    control->client = value;
+    if (!strchr(value, '%') && address_from_ip(&address, value, 1))
+        return true;
+    text_format(why, size, "%s: expected an IP address like 192.0.2.1", value);
+    return false;
+}
+
 static bool read_help(struct control *control, const char *value, char *why,
                       size_t size)
 {
@@ -94,9 +107,11 @@ static bool read_log_format(struct control *control, const char *value,
     return true;
 }
 
-/* The first is for those that have it only. */
+/* The first are for those that have them only. */
 static const struct option options[] = {
     { "json", NULL, "for programs: the whole of it as JSON", read_json },
+    { "client", "IP", "for a connection from there (balance: hash)",
+      read_client },
     { "admin", "ADDR",
       "where it is: unix:/path or 127.0.0.1:port; default:\n"
       "                         ENTENTE_ADMIN, else the only one of this user "
@@ -114,6 +129,8 @@ static const struct option options[] = {
 static bool has_option(const struct control_command *command,
                        const struct option *option)
 {
+    if (option->read == read_client)
+        return command->has_client;
     return option->read != read_json || command->has_json;
 }
 
@@ -193,7 +210,8 @@ static bool read_word(struct position *position)
 {
     char *word = position->argv[position->at];
 
-    if (!position->command->has_services) {
+    if (!position->command->has_services ||
+        (position->command->has_one_service && position->words > 0)) {
         fprintf(stderr,
                 "entente %s: unexpected \"%.200s\"; see entente %s "
                 "--help\n",

@@ -15,6 +15,7 @@ struct control {
     const char *admin;  /* --admin; NULL: not said; borrowed, as all here */
     const char *config; /* --config */
     uint64_t timeout_us;
+    const char *client; /* --client */
     bool wants_json;
     bool wants_help;
     char *const *services; /* words that are no options */
@@ -27,7 +28,9 @@ struct control_command {
     const char *help;  /* sentences */
     uint64_t timeout_us;
     bool has_json;
+    bool has_client;
     bool has_services;
+    bool has_one_service; /* and no more */
     int (*run)(const struct control *control);
 };
 

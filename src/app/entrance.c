@@ -117,20 +117,25 @@ void entrance_close(struct entrance *entrance)
 
 /* ---- which worker ---- */
 
-static struct worker *choose_worker(struct entrance *entrance)
+uint32_t entrance_next_worker(const struct entrance *entrance)
 {
-    struct ambassador *ambassador = entrance->ambassador;
-    uint32_t count = ambassador->worker_count;
+    uint32_t count = entrance->ambassador->worker_count;
 
     for (uint32_t i = 0; i < count; i++) {
         uint32_t next = (entrance->next_worker + i) % count;
 
-        if (!entrance->usable[next])
-            continue;
-        entrance->next_worker = next + 1;
-        return ambassador->workers[next];
+        if (entrance->usable[next])
+            return next;
     }
-    return ambassador->workers[entrance->next_worker++ % count];
+    return entrance->next_worker % count;
+}
+
+static struct worker *choose_worker(struct entrance *entrance)
+{
+    uint32_t next = entrance_next_worker(entrance);
+
+    entrance->next_worker = next + 1;
+    return entrance->ambassador->workers[next];
 }
 
 void entrance_dispatch(struct ambassador *ambassador, struct arrival *arrival)
@@ -232,6 +237,22 @@ enum status door_open(struct ambassador *ambassador, const char *text,
     }
     list_append(&ambassador->doors, &door->node);
     return STATUS_OK;
+}
+
+size_t door_list(const struct ambassador *ambassador, enum service_role role,
+                 const char *service, const char **listen, size_t room)
+{
+    size_t count = 0;
+
+    LIST_EACH(&ambassador->doors, node)
+    {
+        const struct door *door = LIST_ITEM(node, struct door, node);
+
+        if (door->role == role && count < room &&
+            strcmp(door->service, service) == 0)
+            listen[count++] = door->text;
+    }
+    return count;
 }
 
 void door_close(struct door *door)

@@ -23,6 +23,7 @@ static const struct command commands[] = {
     { "offer", configured_offer_main, "an ambassador beside a service" },
     { "pki", pki_main, "certificates: init, issue, pair, renew, revoke, show" },
     { "status", control_main, "services, endpoints, tunnels, certificates" },
+    { "explain", control_main, "where a connection would go, and why" },
     { "wait", control_main, "until a connection would succeed" },
     { "healthcheck", control_main, "is it ready? for HEALTHCHECK and probes" },
     { "drain", control_main, "finish what is open, take nothing new, end" },

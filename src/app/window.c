@@ -61,22 +61,6 @@ struct service_material {
     struct announcement_status announcements[CONFIG_MAX_ANNOUNCEMENTS];
 };
 
-static void gather_doors(const struct ambassador *ambassador,
-                         const struct entrance *entrance,
-                         struct service_material *material)
-{
-    size_t count = 0;
-
-    LIST_EACH(&ambassador->doors, node)
-    {
-        const struct door *door = LIST_ITEM(node, struct door, node);
-
-        if (door->role == entrance->options.role && count < MAX_LISTEN &&
-            strcmp(door->service, entrance->options.name) == 0)
-            material->listen[count++] = door->text;
-    }
-}
-
 static size_t gather_announcements(const struct ambassador *ambassador,
                                    const struct entrance *entrance,
                                    struct service_material *material)
@@ -105,7 +89,8 @@ static void gather_service(const struct ambassador *ambassador,
     const struct source *source;
     size_t count = 0, announced;
 
-    gather_doors(ambassador, entrance, material);
+    door_list(ambassador, entrance->options.role, entrance->options.name,
+              material->listen, MAX_LISTEN);
     announced = gather_announcements(ambassador, entrance, material);
     while (count < MAX_SOURCES &&
            (source = directory_source(entrance->directory, count))) {
@@ -318,13 +303,10 @@ static void post_quit(void *context, struct admin_request *request)
 }
 
 static const struct admin_route routes[] = {
-    { "GET", "/status", get_status },
-    { "GET", "/health", get_health },
-    { "POST", "/probe", post_probe },
-    { "POST", "/reload", post_reload },
-    { "POST", "/drain", post_drain },
-    { "POST", "/quit", post_quit },
-    { NULL, NULL, NULL },
+    { "GET", "/status", get_status },   { "GET", "/explain", explain_answer },
+    { "GET", "/health", get_health },   { "POST", "/probe", post_probe },
+    { "POST", "/reload", post_reload }, { "POST", "/drain", post_drain },
+    { "POST", "/quit", post_quit },     { NULL, NULL, NULL },
 };
 
 enum status window_open(struct ambassador *ambassador, struct net_error *error)
@@ -353,6 +335,7 @@ void window_close(struct ambassador *ambassador)
         list_remove(node);
         free(LIST_ITEM(node, struct question, node));
     }
+    explain_close(ambassador);
     admin_server_close(ambassador->admin);
     for (uint32_t i = 0; i < MAX_WORKERS; i++)
         board_report_free(ambassador->reports[i]);

@@ -448,6 +448,35 @@ enum status worker_probe(struct worker *worker, enum service_role role,
     return STATUS_OK;
 }
 
+static void deliver_answer(struct loop_message *message, bool discarded)
+{
+    struct worker_question *question =
+        CONTAINER_OF(message, struct worker_question, message);
+
+    question->answered(question, discarded);
+}
+
+static void deliver_question(struct loop_message *message, bool discarded)
+{
+    struct worker_question *question =
+        CONTAINER_OF(message, struct worker_question, message);
+
+    if (discarded) {
+        question->answered(question, true);
+        return;
+    }
+    question->ask(question, &question->worker->board);
+    message->deliver = deliver_answer;
+    loop_post(question->worker->main_loop, message);
+}
+
+void worker_ask(struct worker *worker, struct worker_question *question)
+{
+    question->worker = worker;
+    question->message.deliver = deliver_question;
+    loop_post(worker->loop, &question->message);
+}
+
 /* ---- the thread ---- */
 
 static const struct switchboard_events board_events = { .usable_changed =

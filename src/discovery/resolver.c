@@ -245,7 +245,10 @@ static void on_answer(void *context, int status, const uint8_t *bytes,
     } else if (status == ARES_ETIMEOUT) {
         part_ended(part, LOOKUP_FAILED, "no answer from any name server");
     } else if (status == ARES_ECONNREFUSED) {
-        part_ended(part, LOOKUP_FAILED, "no name server could be reached");
+        /* What c-ares says too when all have answered, but by a failure. */
+        part_ended(part, LOOKUP_FAILED,
+                   "no name server could be reached, or each failed "
+                   "(SERVFAIL) or refused");
     } else if (status != ARES_SUCCESS) {
         part_ended(part, LOOKUP_FAILED, ares_strerror(status));
     } else if (dns_answer_decode(&part->answer, bytes, length, part->type) !=

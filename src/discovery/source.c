@@ -49,6 +49,8 @@ struct source {
     bool is_stale;
     bool is_remembered;
     char failure[256];
+    uint64_t failed_us;     /* when that was told; 0: no failure */
+    uint64_t held_until_us; /* what is waiting */
 };
 
 static const struct source_kind *find_kind(const char *text, const char **rest)
@@ -114,7 +116,10 @@ void source_report(const struct source *source, struct source_report *report)
                                       .answered_us = source->answered_us,
                                       .answered_at = source->answered_at,
                                       .is_stale = source->is_stale,
-                                      .is_remembered = source->is_remembered };
+                                      .is_remembered = source->is_remembered,
+                                      .failed_us = source->failed_us,
+                                      .held = source->waiting,
+                                      .held_until_us = source->held_until_us };
     memcpy(report->failure, source->failure, sizeof(report->failure));
 }
 
@@ -225,13 +230,18 @@ static void recall(struct source *source)
     notify(source);
 }
 
+static void note_failure(struct source *source, const char *text)
+{
+    text_format(source->failure, sizeof(source->failure), "%s", text);
+    source->failed_us = *text ? loop_now_us(source->options.world->loop) : 0;
+}
+
 static void on_patience_timer(struct loop_timer *timer)
 {
     struct source *source = CONTAINER_OF(timer, struct source, patience_timer);
 
     if (source->failure[0] == '\0')
-        text_format(source->failure, sizeof(source->failure),
-                    "has not answered since the start");
+        note_failure(source, "has not answered since the start");
     recall(source);
 }
 
@@ -273,6 +283,7 @@ static void offer(struct source *source, struct endpoints *fresh)
                     log_number("held_ms", (int64_t)((at_us - now_us) / 1000)));
     free(source->waiting);
     source->waiting = fresh;
+    source->held_until_us = at_us;
     loop_timer_start(&source->apply_timer, at_us - now_us);
 }
 
@@ -288,7 +299,7 @@ static void set_remark(struct source *source, const char *remark)
                         log_text("reason", text));
         notify(source);
     }
-    memcpy(source->failure, text, sizeof(text));
+    note_failure(source, text);
 }
 
 /* Takes ownership of |fresh|. */
@@ -358,7 +369,7 @@ void source_failed(struct source *source, const char *format, ...)
                     log_number("kept", (int64_t)count_of(source->applied)));
         notify(source);
     }
-    memcpy(source->failure, text, sizeof(text));
+    note_failure(source, text);
     source->is_stale = true;
     recall(source);
 }

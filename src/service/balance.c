@@ -246,6 +246,8 @@ size_t balance_choose(const struct balance_rule *rule,
 {
     struct tier tier = tiers_that_count(rule, candidates, count);
 
+    for (size_t i = 0; i < count; i++)
+        candidates[i].counts = is_in(&tier, &candidates[i]);
     if (tier.count == 0)
         return BALANCE_NONE;
     switch (rule->balance) {
@@ -259,4 +261,29 @@ size_t balance_choose(const struct balance_rule *rule,
         return by_hash(candidates, count, &tier, client);
     }
     return BALANCE_NONE;
+}
+
+const char *balance_why_not(enum service_balance balance,
+                            const struct candidate *chosen,
+                            const struct candidate *other)
+{
+    if (!other->counts && other->priority > chosen->priority)
+        return "of a later priority: only while none before it can be used";
+    if (!other->counts)
+        return "weight 0: only while no other can be used";
+    switch (balance) {
+    case BALANCE_ROUND_ROBIN:
+        return "its turn comes later";
+    case BALANCE_LEAST_LOADED:
+        return is_less_loaded(chosen, other)
+                   ? "more connections for its weight"
+                   : "as few connections for its weight: chance decided";
+    case BALANCE_TWO_CHOICES:
+        return cost(chosen) < cost(other)
+                   ? "slower, by its latency and connections"
+                   : "not better than the chosen one, or not drawn by chance";
+    case BALANCE_HASH:
+        return "the client's address belongs to another";
+    }
+    return "";
 }

@@ -135,6 +135,11 @@ const struct source *directory_source(const struct directory *directory,
     return index < directory->count ? directory->sources[index] : NULL;
 }
 
+bool directory_is_fallback(const struct directory *directory, size_t index)
+{
+    return index >= directory->first_fallback;
+}
+
 const char *directory_source_of(const struct directory *directory,
                                 const struct address *address)
 {

@@ -153,8 +153,8 @@ static const char *obstacle_to_all(const struct pool *pool,
     if (!request->takes_unfit && *place->unfit)
         return "its health check finds it unfit";
     if (!request->takes_unfit && is_resting(place, request->now_us))
-        return place->is_probed ? "one connection tries it after a failure"
-                                : "it rests after a failure";
+        return place->is_probed ? "one connection is trying it after a failure"
+                                : "resting after a failure";
     if (max > 0 && place->active >= max)
         return pool_full;
     return request->find_obstacle
@@ -166,7 +166,7 @@ const char *pool_obstacle(const struct pool *pool, const struct place *place,
                           const struct pool_request *request)
 {
     if (was_tried(request, place))
-        return "it was tried already";
+        return "tried already";
     return obstacle_to_all(pool, place, request);
 }
 
@@ -239,21 +239,35 @@ static size_t find_candidates(struct pool *pool, struct pool_request *request)
     return list_candidates(pool, request);
 }
 
+/* Who it is to be, or NULL; nothing but the candidates changes. */
+static struct place *decide(struct pool *pool, struct pool_request *request,
+                            uint64_t random)
+{
+    size_t count = find_candidates(pool, request);
+    size_t chosen = balance_choose(&pool->policy.rule, pool->candidates, count,
+                                   request->client, random);
+
+    return chosen == BALANCE_NONE ? NULL : pool->chosen_from[chosen];
+}
+
+struct place *pool_survey(struct pool *pool, struct pool_request *request)
+{
+    struct random random = pool->random; /* what the next choice will draw */
+
+    return decide(pool, request, random_next(&random));
+}
+
 struct place *pool_choose(struct pool *pool, struct pool_request *request)
 {
-    size_t count, chosen;
     struct place *place;
 
     if (request->tried_count == POOL_MAX_TRIED)
         return NULL;
-    count = find_candidates(pool, request);
-    chosen = balance_choose(&pool->policy.rule, pool->candidates, count,
-                            request->client, random_next(&pool->random));
-    for (size_t i = 0; i < count; i++)
+    place = decide(pool, request, random_next(&pool->random));
+    for (size_t i = 0; i < pool->count; i++)
         pool->chosen_from[i]->current = pool->candidates[i].current;
-    if (chosen == BALANCE_NONE)
+    if (!place)
         return NULL;
-    place = pool->chosen_from[chosen];
     request->tried[request->tried_count++] = place->number;
     if (place->failed_in_a_row > 0)
         place->is_probed = true;

@@ -75,14 +75,22 @@ static void play_probe(void *context, struct admin_request *request)
         admin_answer(request, 200, "text/plain", "reached\n");
 }
 
+static void play_explain(void *context, struct admin_request *request)
+{
+    struct play *play = context;
+    const char *client = admin_argument(request, "client");
+
+    snprintf(play->asked, sizeof(play->asked), "%s%s%s",
+             admin_argument(request, "service"), client ? " " : "",
+             client ? client : "");
+    admin_answer(request, play->code, "text/plain", play->says);
+}
+
 static const struct admin_route routes[] = {
-    { "GET", "/status", play_status },
-    { "GET", "/health", play_health },
-    { "POST", "/probe", play_probe },
-    { "POST", "/drain", play_drain },
-    { "POST", "/reload", play_reload },
-    { "POST", "/quit", play_quit },
-    { NULL, NULL, NULL },
+    { "GET", "/status", play_status }, { "GET", "/explain", play_explain },
+    { "GET", "/health", play_health }, { "POST", "/probe", play_probe },
+    { "POST", "/drain", play_drain },  { "POST", "/reload", play_reload },
+    { "POST", "/quit", play_quit },    { NULL, NULL, NULL },
 };
 
 static int set_up(void **state)
@@ -186,6 +194,37 @@ static void status_is_printed_for_people_or_programs(void **state)
     play->says = "no document\n";
     check(play, "status --json --admin ADDR", 0, "no document\n", "");
     check(play, "status --admin ADDR", 1, "",
+          "entente: what answers is not an ambassador of this version: try "
+          "--json\n");
+}
+
+static void an_explanation_is_printed_for_people_or_programs(void **state)
+{
+    static const char explained[] =
+        "{\"service\": \"redis\", \"roles\": [{\"role\": \"consume\", "
+        "\"balance\": \"hash\", \"sources\": [], \"endpoints\": [], "
+        "\"next\": []}]}";
+    struct play *play = *state;
+    char expected[512];
+
+    play->says = explained;
+    check(play, "explain redis --admin ADDR", 0,
+          "redis (consume), balance hash\nsources:\nendpoints: none\n", "");
+    assert_string_equal(play->asked, "redis");
+    snprintf(expected, sizeof(expected), "%s\n", explained);
+    check(play, "explain --json redis --admin ADDR", 0, expected, "");
+    check(play, "explain redis --client 192.0.2.1 --admin ADDR --json", 0,
+          expected, "");
+    assert_string_equal(play->asked, "redis 192.0.2.1");
+    check(play, "explain redis --client=2001:db8::1 --admin ADDR --json", 0,
+          expected, "");
+    assert_string_equal(play->asked, "redis 2001:db8::1");
+    play->code = 404;
+    play->says = "no such service here; there is web\n";
+    check(play, "explain redis --admin ADDR", 1, "",
+          "entente: redis: no such service here; there is web\n");
+    play->code = 200;
+    check(play, "explain redis --admin ADDR", 1, "",
           "entente: what answers is not an ambassador of this version: try "
           "--json\n");
 }
@@ -388,8 +427,9 @@ static void the_only_ambassador_here_is_found(void **state)
 
 static void help_is_printed_and_no_error(void **state)
 {
-    static const char *const commands[] = { "status", "wait",   "healthcheck",
-                                            "drain",  "reload", "quit" };
+    static const char *const commands[] = { "status",      "explain", "wait",
+                                            "healthcheck", "drain",   "reload",
+                                            "quit" };
     struct play *play = *state;
     char words[64], usage[64];
 
@@ -399,7 +439,8 @@ static void help_is_printed_and_no_error(void **state)
         assert_int_equal(run(play, words), 0);
         assert_ptr_equal(strstr(play->printed, usage), play->printed);
         assert_non_null(strstr(play->printed, "--admin ADDR"));
-        assert_int_equal(!strstr(play->printed, "--json"), i != 0);
+        assert_int_equal(!strstr(play->printed, "--json"), i > 1);
+        assert_int_equal(!strstr(play->printed, "--client IP"), i != 1);
     }
     assert_int_equal(run(play, "wait -h"), 0);
     assert_non_null(strstr(play->printed, "(default: 30s)"));
@@ -430,6 +471,18 @@ static void a_command_line_that_is_not_understood_is_refused(void **state)
         { "status --log-format xml", NULL },
         { "wait", "entente wait: which service? entente wait SERVICE... "
                   "[OPTION...]\n" },
+        { "explain", "entente explain: which service? entente explain SERVICE "
+                     "[--json] [--client IP] [OPTION...]\n" },
+        { "explain a b", "entente explain: unexpected \"b\"; see entente "
+                         "explain --help\n" },
+        { "explain a --client b",
+          "entente explain: --client b: expected an IP address like "
+          "192.0.2.1\n" },
+        { "explain a --client 10.0.0.1:1", NULL },
+        { "explain a --client fe80::1%lo", NULL },
+        { "explain a&client=1", NULL },
+        { "wait --client 10.0.0.1", "entente wait: unknown option --client; "
+                                    "see entente wait --help\n" },
         { "wait a/b", NULL },
         { "wait -- --timeout", NULL },
     };
@@ -460,6 +513,7 @@ static void options_and_services_come_in_any_order(void **state)
 #define WITH(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 RUN_TESTS(WITH(status_is_printed_for_people_or_programs),
+          WITH(an_explanation_is_printed_for_people_or_programs),
           WITH(what_the_ambassador_refuses_it_says_why),
           WITH(what_cannot_be_written_is_a_failure),
           WITH(an_order_is_given_and_nothing_said),

@@ -4,7 +4,9 @@
 #include "discovery/resolver.h"
 #include "discovery/source.h"
 #include "support/check_test.h"
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static bool is_valid(const char *text)
 {
@@ -169,7 +171,97 @@ static void an_invalid_text_is_not_opened(void **state)
     loop_free(world.loop);
 }
 
-RUN_TESTS(TEST(only_what_can_be_watched_is_valid),
+/* ---- when ---- */
+
+/* Replaces it whole, as who writes such a file should. */
+static void write_places(const char *path, const char *text)
+{
+    char fresh[128];
+    FILE *file;
+
+    snprintf(fresh, sizeof(fresh), "%s.new", path);
+    file = fopen(fresh, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(rename(fresh, path), 0);
+}
+
+struct folder {
+    char path[64];
+    char file[96];
+    char source[128];
+};
+
+static struct folder make_folder(void)
+{
+    struct folder folder = { .path = "/tmp/test_source.XXXXXX" };
+
+    assert_non_null(mkdtemp(folder.path));
+    snprintf(folder.file, sizeof(folder.file), "%s/places", folder.path);
+    snprintf(folder.source, sizeof(folder.source), "file:%s", folder.file);
+    return folder;
+}
+
+static void a_failure_is_dated_until_it_is_over(void **state)
+{
+    struct folder folder = make_folder();
+    uint64_t begun_us = clock_now_us();
+    struct source_report report;
+    struct watch watch;
+
+    (void)state;
+    start(&watch, folder.source);
+    await(&watch, 1);
+    source_report(watch.source, &report);
+    assert_null(report.endpoints);
+    assert_true(*report.failure != '\0');
+    assert_in_range(report.failed_us, begun_us, clock_now_us());
+    write_places(folder.file, "10.0.0.1:1\n");
+    await(&watch, watch.changes + 1);
+    source_report(watch.source, &report);
+    assert_non_null(report.endpoints);
+    assert_string_equal(report.failure, "");
+    assert_int_equal(report.failed_us, 0);
+    stop(&watch);
+    unlink(folder.file);
+    rmdir(folder.path);
+}
+
+static void what_is_held_back_is_told(void **state)
+{
+    struct folder folder = make_folder();
+    struct source_report report = { .held = NULL };
+    struct watch watch;
+    char text[32];
+
+    (void)state;
+    write_places(folder.file, "10.0.0.1:1\n");
+    start(&watch, folder.source);
+    await(&watch, 1);
+    /* Changes faster than they are applied: one has to wait. */
+    for (unsigned i = 2; i < 250 && !report.held; i++) {
+        snprintf(text, sizeof(text), "10.0.0.%u:1\n", i);
+        write_places(folder.file, text);
+        for (unsigned turn = 0; turn < 5 && !report.held; turn++) {
+            loop_turn(watch.loop, 1000);
+            source_report(watch.source, &report);
+        }
+    }
+    assert_non_null(report.held);
+    assert_int_equal(report.held->count, 1);
+    assert_false(endpoints_equal(report.held, report.endpoints));
+    assert_in_range(report.held_until_us, loop_now_us(watch.loop) + 1,
+                    loop_now_us(watch.loop) + CLOCK_SECOND);
+    await(&watch, watch.changes + 1);
+    stop(&watch);
+    unlink(folder.file);
+    rmdir(folder.path);
+}
+
+RUN_TESTS(TEST(a_failure_is_dated_until_it_is_over),
+          TEST(what_is_held_back_is_told),
+          TEST(only_what_can_be_watched_is_valid),
           TEST(a_bare_address_is_told_its_scheme),
           TEST(an_address_is_its_own_endpoint),
           TEST(a_socket_path_is_its_own_endpoint),

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/survey.h"
+#include "base/text.h"
+#include "crypto/spiffe.h"
+#include "service/arrival.h"
+#include "service/consume.h"
+#include "service/switchboard.h"
+#include "tunnel/peer.h"
+#include "tunnel/tunnel.h"
+#include <stdlib.h>
+
+/* A question about one service, and what pool_survey() made of it. */
+struct inquiry {
+    struct service *service;
+    struct pool_request request;
+    const struct place *place;      /* chosen; NULL: none */
+    const struct candidate *chosen; /* what it is as one */
+    bool is_open; /* the client decides among several, and is not known */
+};
+
+/* ---- a place ---- */
+
+static void describe_failures(const struct place *place, uint64_t now_us,
+                              struct place_survey *survey)
+{
+    survey->failures = place->failed_in_a_row;
+    text_format(survey->failure, sizeof(survey->failure), "%s", place->failure);
+    if (place->failed_in_a_row > 0 && place->rest_until_us > now_us)
+        survey->rest_us = place->rest_until_us - now_us;
+}
+
+/* Who is there, or why nobody can be asked. */
+static void describe_tunnel(const struct service *service,
+                            const struct place *place,
+                            struct place_survey *survey)
+{
+    const struct tunnel *tunnel = consume_tunnel(place);
+    struct peer_report peer;
+
+    survey->tunnel = tunnel ? "up" : "down";
+    if (tunnel) {
+        text_format(survey->peer, sizeof(survey->peer), "%s",
+                    tunnel_peer(tunnel)->text);
+        survey->peer_is_accepted =
+            service_matches(&service->options.peers, tunnel_peer(tunnel));
+    } else if (place->peer) {
+        peer_report(place->peer, &peer);
+        survey->tunnel = peer.state;
+        if (*peer.failure == '\0')
+            return;
+        survey->failures = peer.failures;
+        text_format(survey->failure, sizeof(survey->failure), "%s",
+                    peer.failure);
+    }
+}
+
+/* Why |place|, which is usable, is not the chosen one. */
+static const char *why_not(const struct inquiry *inquiry,
+                           const struct place *place,
+                           const struct candidate *candidate)
+{
+    if (!candidate->counts &&
+        place->endpoint.tier > inquiry->place->endpoint.tier)
+        return "a fallback: only while nothing in the list can be used";
+    return balance_why_not(inquiry->service->pool.policy.rule.balance,
+                           inquiry->chosen, candidate);
+}
+
+/* What stands in its way, also if so few are fit that it is used all the same.
+ */
+static void find_reason(const struct inquiry *inquiry,
+                        const struct place *place, char *reason, size_t size)
+{
+    struct pool_request request = inquiry->request;
+    const char *obstacle;
+
+    request.takes_unfit = false;
+    obstacle = pool_obstacle(&inquiry->service->pool, place, &request);
+    text_format(reason, size, "%s%s%s", obstacle ? obstacle : "",
+                obstacle && *place->unfit ? ": " : "", place->unfit);
+}
+
+static void judge(const struct inquiry *inquiry, const struct place *place,
+                  const struct candidate *candidate,
+                  struct place_survey *survey)
+{
+    const struct candidate *chosen = inquiry->chosen;
+    const char *reason = NULL;
+
+    find_reason(inquiry, place, survey->reason, sizeof(survey->reason));
+    if (!candidate->usable || !chosen) {
+        survey->verdict = "unusable";
+    } else if (!candidate->counts) {
+        survey->verdict = "reserve";
+        reason = why_not(inquiry, place, candidate);
+    } else if (inquiry->is_open) {
+        survey->verdict = "possible";
+        reason = "for the clients whose address belongs to it";
+    } else if (candidate == chosen) {
+        survey->verdict = "chosen";
+    } else {
+        survey->verdict = "usable";
+        reason = why_not(inquiry, place, candidate);
+    }
+    if (reason)
+        text_format(survey->reason, sizeof(survey->reason), "%s", reason);
+}
+
+static void describe_place(const struct inquiry *inquiry,
+                           const struct place *place,
+                           const struct candidate *candidate,
+                           struct place_survey *survey)
+{
+    const struct endpoint *endpoint = &place->endpoint;
+
+    *survey = (struct place_survey){ .address = endpoint->address,
+                                     .tier = endpoint->tier,
+                                     .priority = endpoint->priority,
+                                     .weight = endpoint->weight,
+                                     .is_inbound = place->tunnel != NULL,
+                                     .tunnel = "",
+                                     .active = place->active,
+                                     .latency_us = place->latency_us };
+    text_format(survey->name, sizeof(survey->name), "%s", endpoint->name);
+    describe_failures(place, inquiry->request.now_us, survey);
+    if (inquiry->service->options.role == SERVICE_CONSUME)
+        describe_tunnel(inquiry->service, place, survey);
+    judge(inquiry, place, candidate, survey);
+}
+
+/* ---- a service ---- */
+
+/* Could more than one be the choice, by who asks alone? */
+static bool is_open(const struct pool *pool)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < pool->count; i++)
+        count += pool->candidates[i].counts;
+    return pool->policy.rule.balance == BALANCE_HASH && count > 1;
+}
+
+static void inquire(struct inquiry *inquiry, struct service *service,
+                    const struct address *client)
+{
+    struct pool *pool = &service->pool;
+
+    *inquiry = (struct inquiry){
+        .service = service,
+        .request = { .now_us = loop_now_us(service->host->loop),
+                     .find_obstacle = service->find_obstacle,
+                     .context = service },
+    };
+    if (client)
+        inquiry->request.client =
+            arrival_client(&(struct arrival){ .from = *client });
+    inquiry->place = pool_survey(pool, &inquiry->request);
+    for (size_t i = 0; inquiry->place && i < pool->count; i++)
+        if (pool->chosen_from[i] == inquiry->place)
+            inquiry->chosen = &pool->candidates[i];
+    inquiry->is_open = inquiry->chosen && !client && is_open(pool);
+}
+
+static void refuse(struct service_survey *survey, const char *reason)
+{
+    survey->outcome = "refused";
+    text_format(survey->reason, sizeof(survey->reason), "%s", reason);
+}
+
+/* As the roles do it where they find no place. */
+static void describe_waiting(const struct service *service,
+                             struct service_survey *survey)
+{
+    const char *reason = service->pool.count == 0 ? "no endpoint is known"
+                                                  : "no endpoint can be used";
+
+    refuse(survey, reason);
+    if (service->options.role == SERVICE_OFFER || service->options.hold_us == 0)
+        return;
+    if (service->waiting_count >= service->options.max_waiting) {
+        text_format(survey->reason, sizeof(survey->reason),
+                    "%s, and as many as may wait do", reason);
+        return;
+    }
+    survey->outcome = "waits";
+}
+
+static void describe_outcome(const struct inquiry *inquiry,
+                             struct service_survey *survey)
+{
+    const struct service *service = inquiry->service;
+
+    if (service->board->is_draining) {
+        refuse(survey, "the ambassador is draining");
+    } else if (service->active >= service->options.max_connections) {
+        refuse(survey, "it has all the connections it may have");
+    } else if (!inquiry->place) {
+        describe_waiting(service, survey);
+    } else if (inquiry->is_open) {
+        survey->outcome = "depends";
+        text_format(survey->reason, sizeof(survey->reason),
+                    "the client's address decides");
+    } else {
+        survey->outcome = "goes";
+        survey->address = inquiry->place->endpoint.address;
+    }
+}
+
+static bool describe_service(struct service *service,
+                             const struct address *client,
+                             struct service_survey *survey)
+{
+    const struct pool *pool = &service->pool;
+    size_t count =
+        pool->count < SURVEY_MAX_PLACES ? pool->count : SURVEY_MAX_PLACES;
+    struct inquiry inquiry;
+
+    inquire(&inquiry, service, client);
+    *survey = (struct service_survey){ .role = service->options.role,
+                                       .hold_us = service->options.hold_us,
+                                       .left_out = pool->count - count };
+    survey->places = calloc(count + 1, sizeof(*survey->places));
+    if (!survey->places)
+        return false;
+    for (; survey->place_count < count; survey->place_count++)
+        describe_place(&inquiry, pool->chosen_from[survey->place_count],
+                       &pool->candidates[survey->place_count],
+                       &survey->places[survey->place_count]);
+    describe_outcome(&inquiry, survey);
+    return true;
+}
+
+struct board_survey *board_survey_new(const struct switchboard *board,
+                                      uint32_t worker, const char *name,
+                                      const struct address *client)
+{
+    static const enum service_role roles[] = { SERVICE_CONSUME, SERVICE_DIRECT,
+                                               SERVICE_OFFER };
+    struct board_survey *survey = calloc(1, sizeof(*survey));
+
+    if (!survey)
+        return NULL;
+    survey->worker = worker;
+    for (size_t i = 0; i < ARRAY_LENGTH(roles); i++) {
+        struct service *service = switchboard_find(board, roles[i], name);
+
+        if (!service || survey->service_count == SURVEY_MAX_ROLES)
+            continue;
+        if (!describe_service(service, client,
+                              &survey->services[survey->service_count++])) {
+            board_survey_free(survey);
+            return NULL;
+        }
+    }
+    return survey;
+}
+
+void board_survey_free(struct board_survey *survey)
+{
+    if (!survey)
+        return;
+    for (size_t i = 0; i < survey->service_count; i++)
+        free(survey->services[i].places);
+    free(survey);
+}
