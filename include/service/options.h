@@ -35,11 +35,12 @@ enum health_protocol {
     HEALTH_MYSQL
 };
 
-enum health_role { HEALTH_ANY_ROLE, HEALTH_PRIMARY };
+/* Which of them takes connections; the last two mean the same. */
+enum health_role { HEALTH_ANY_ROLE, HEALTH_PRIMARY, HEALTH_MASTER };
 
 struct service_health {
     enum health_protocol protocol;
-    enum health_role role; /* redis, postgres: "master", "primary" */
+    enum health_role role; /* redis, postgres */
     uint64_t every_us;
     uint64_t timeout_us; /* of one check */
     uint32_t rise;       /* good answers in a row that make it fit */
@@ -47,7 +48,7 @@ struct service_health {
     char path[256];      /* http */
     char host[256];      /* http; "": the endpoint's address */
     uint32_t expect;     /* http: the code; 0: any from 200 to 399 */
-    char user[64];       /* postgres: to log in as, without a password */
+    char user[64];       /* postgres, mysql: to log in as, without a password */
     char database[64];   /* postgres; "": the user's */
 };
 
@@ -60,11 +61,12 @@ struct service_options {
     struct text_list peers;    /* consume.peer: who may claim to offer it */
     struct text_list allow;    /* offer.allow: who may open it */
     enum service_balance balance;
-    uint64_t hold_us;            /* a new connection may wait this long */
-    uint64_t connect_timeout_us; /* for one attempt at an endpoint */
-    bool proxy_protocol;         /* offer, direct: tell the service whose */
-    uint32_t max_connections;    /* at a time, in all */
-    uint32_t max_waiting;        /* connections on hold at a time */
+    uint64_t hold_us;             /* a new connection may wait this long */
+    uint64_t connect_timeout_us;  /* for one attempt at an endpoint */
+    bool proxy_protocol;          /* offer, direct: tell the service whose */
+    uint32_t max_connections;     /* at a time, in all */
+    uint32_t max_waiting;         /* connections on hold at a time */
+    struct service_health health; /* offer, direct: ask the endpoints */
 };
 
 /* The defaults of |role|; nothing in it needs freeing yet. */
@@ -75,6 +77,12 @@ MUST_CHECK bool service_options_copy(struct service_options *to,
 bool service_options_equal(const struct service_options *a,
                            const struct service_options *b);
 void service_options_clear(struct service_options *options);
+
+bool service_health_equal(const struct service_health *a,
+                          const struct service_health *b);
+/* They ask the same: what is known by one of them is true for the other. */
+bool service_health_asks_alike(const struct service_health *a,
+                               const struct service_health *b);
 
 const char *service_balance_text(enum service_balance balance);
 MUST_CHECK bool service_balance_parse(const char *text,

@@ -103,7 +103,10 @@ void pool_reached(struct place *place, uint64_t latency_us);
 void pool_failed(struct place *place, const char *failure, uint64_t now_us);
 void pool_end(struct place *place);
 
-/* A health check found that it is fit (|unfit| is ""), or why it is not. */
+/*
+ * A health check found that it is fit (|unfit| is ""), or why it is not.  What
+ * becomes fit need not rest any longer.
+ */
 void pool_judge(struct place *place, const char *unfit);
 
 /* "up", "unfit", "resting" or "down". */

@@ -8,6 +8,7 @@
 #include "base/list.h"
 #include "discovery/resolver.h"
 #include "service/directory.h"
+#include "service/health.h"
 #include "tunnel/acceptor.h"
 
 enum { MAX_WORKERS = 64 };
@@ -57,6 +58,7 @@ struct entrance {
     struct ambassador *ambassador;  /* borrowed */
     struct service_options options; /* owned */
     struct directory *directory;    /* owned */
+    struct health *health;          /* owned; NULL: nothing is checked */
     bool usable[MAX_WORKERS];       /* consumed: through which workers */
     uint32_t next_worker;
 };

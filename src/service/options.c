@@ -18,6 +18,12 @@ void service_options_init(struct service_options *options,
         .balance = BALANCE_LEAST_LOADED,
         .connect_timeout_us = 3 * CLOCK_SECOND,
         .max_connections = 10000,
+        .health = { .every_us = 2 * CLOCK_SECOND,
+                    .timeout_us = CLOCK_SECOND,
+                    .rise = 2,
+                    .fall = 3,
+                    .path = "/",
+                    .user = "entente" },
     };
     if (role == SERVICE_OFFER)
         return; /* waiting is done where the application is */
@@ -58,7 +64,26 @@ bool service_options_equal(const struct service_options *a,
            a->connect_timeout_us == b->connect_timeout_us &&
            a->proxy_protocol == b->proxy_protocol &&
            a->max_connections == b->max_connections &&
-           a->max_waiting == b->max_waiting;
+           a->max_waiting == b->max_waiting &&
+           service_health_equal(&a->health, &b->health);
+}
+
+bool service_health_asks_alike(const struct service_health *a,
+                               const struct service_health *b)
+{
+    return a->protocol == b->protocol &&
+           (a->role == HEALTH_ANY_ROLE) == (b->role == HEALTH_ANY_ROLE) &&
+           strcmp(a->path, b->path) == 0 && strcmp(a->host, b->host) == 0 &&
+           a->expect == b->expect && strcmp(a->user, b->user) == 0 &&
+           strcmp(a->database, b->database) == 0;
+}
+
+bool service_health_equal(const struct service_health *a,
+                          const struct service_health *b)
+{
+    return service_health_asks_alike(a, b) && a->role == b->role &&
+           a->every_us == b->every_us && a->timeout_us == b->timeout_us &&
+           a->rise == b->rise && a->fall == b->fall;
 }
 
 void service_options_clear(struct service_options *options)

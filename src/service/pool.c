@@ -225,6 +225,8 @@ void pool_end(struct place *place)
 
 void pool_judge(struct place *place, const char *unfit)
 {
+    if (*place->unfit && !*unfit)
+        place->failed_in_a_row = 0;
     text_format(place->unfit, sizeof(place->unfit), "%s", unfit);
 }
 
