@@ -3,7 +3,9 @@
 #define SERVICE_EXCHANGE_H
 #include "base/check.h"
 #include "service/http_status.h"
+#include "service/mysql_packet.h"
 #include "service/options.h"
+#include "service/postgres_message.h"
 #include "service/resp.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,6 +39,8 @@ struct exchange {
     union {
         struct http_status http;
         struct resp_reader resp;
+        struct postgres_reader postgres;
+        struct mysql_reader mysql;
     };
 };
 

@@ -11,10 +11,12 @@ static const struct exchange_kind *kind_of(const struct exchange *exchange)
         return &exchange_http;
     case HEALTH_REDIS:
         return &exchange_redis;
+    case HEALTH_POSTGRES:
+        return &exchange_postgres;
+    case HEALTH_MYSQL:
+        return &exchange_mysql;
     case HEALTH_NONE:
     case HEALTH_TCP:
-    case HEALTH_POSTGRES:
-    case HEALTH_MYSQL:
         break;
     }
     return NULL;
@@ -44,6 +46,8 @@ void exchange_receive(struct exchange *exchange, const uint8_t *bytes,
 
 void exchange_end(struct exchange *exchange)
 {
+    if (exchange->verdict == EXCHANGE_GOES_ON && kind_of(exchange)->end)
+        kind_of(exchange)->end(exchange);
     if (exchange->verdict != EXCHANGE_GOES_ON)
         return;
     if (*exchange->reason) /* of what it had said against itself */

@@ -8,10 +8,13 @@ struct exchange_kind {
     void (*begin)(struct exchange *exchange, const char *host);
     void (*receive)(struct exchange *exchange, const uint8_t *bytes,
                     size_t length);
+    void (*end)(struct exchange *exchange); /* NULL: it gave no answer */
 };
 
 extern const struct exchange_kind exchange_http;
 extern const struct exchange_kind exchange_redis;
+extern const struct exchange_kind exchange_postgres;
+extern const struct exchange_kind exchange_mysql;
 
 /* |bytes| go to the endpoint. */
 void exchange_say(struct exchange *exchange, const void *bytes, size_t length);
