@@ -5,6 +5,7 @@
 #include "net/address.h"
 #include "net/loop.h"
 #include "service/options.h"
+#include <stdbool.h>
 
 /*
  * One health check of one endpoint: connect, ask, judge, all of it before one
@@ -21,6 +22,7 @@ enum check_verdict {
 
 struct check_options {
     const struct service_health *health; /* borrowed: outlives the check */
+    bool proxy_protocol; /* it wants to hear first whose connection it is */
     struct address address;
     /*
      * Called once, never from inside check_start(), the check gone by then.

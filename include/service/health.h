@@ -28,8 +28,7 @@ struct verdict {
 
 struct health_options {
     struct loop *loop;
-    const char *service;                  /* copied; for the log */
-    const struct service_health *options; /* copied; some protocol */
+    const struct service_options *service; /* copied, what of it matters */
     /* Never from inside a function of health. */
     void (*judged)(void *context, const struct verdict *verdict);
     void *context;
@@ -43,7 +42,8 @@ void health_close(struct health *health); /* accepts NULL */
  * Ask by other rules.  If they ask something else, nothing is known of any
  * endpoint until it has been asked again.
  */
-void health_change(struct health *health, const struct service_health *options);
+void health_change(struct health *health,
+                   const struct service_options *service);
 
 /* Where the service is now.  STATUS_NO_MEMORY: some are not watched. */
 MUST_CHECK enum status health_place(struct health *health,

@@ -67,15 +67,14 @@ static void place_health(const struct entrance *entrance)
 /* As the options say by now. */
 static enum status adjust_health(struct entrance *entrance)
 {
-    const struct service_health *options = &entrance->options.health;
+    const struct service_options *options = &entrance->options;
     struct health_options health = { .loop = entrance->ambassador->loop,
-                                     .service = entrance->options.name,
-                                     .options = options,
+                                     .service = options,
                                      .judged = judged,
                                      .context = entrance };
     enum status status = STATUS_OK;
 
-    if (options->protocol == HEALTH_NONE) {
+    if (options->health.protocol == HEALTH_NONE) {
         health_close(entrance->health);
         entrance->health = NULL;
     } else if (entrance->health) {

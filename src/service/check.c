@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "net/connection.h"
 #include "net/dialer.h"
+#include "net/proxy_protocol.h"
 #include "service/exchange.h"
 #include <stdlib.h>
 
@@ -128,6 +129,18 @@ static void look(struct loop_task *task)
         fail(check, status);
 }
 
+/* It is our own: the header says that and nothing else. */
+static enum status announce(struct check *check)
+{
+    static const struct address nobody;
+    uint8_t header[PROXY_PROTOCOL_MAX];
+
+    if (!check->options.proxy_protocol)
+        return STATUS_OK;
+    return connection_queue(&check->connection, header,
+                            proxy_protocol_write(&nobody, &nobody, header));
+}
+
 static void dialled(void *context, enum status status, int fd)
 {
     struct check *check = context;
@@ -136,6 +149,8 @@ static void dialled(void *context, enum status status, int fd)
     check->dial = NULL;
     if (status == STATUS_OK)
         status = connection_open(&check->connection, fd);
+    if (status == STATUS_OK)
+        status = announce(check);
     if (status != STATUS_OK) {
         fail(check, status);
         return;

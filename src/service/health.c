@@ -11,6 +11,7 @@ struct health {
     struct loop *loop; /* borrowed */
     char service[TEXT_MAX_NAME + 1];
     struct service_health options;
+    bool proxy_protocol;
     struct list patients;
     struct list due; /* patients that wait for their turn */
     struct loop_task ask_due;
@@ -110,6 +111,7 @@ static void ask(struct patient *patient)
 {
     struct health *health = patient->health;
     struct check_options options = { .health = &health->options,
+                                     .proxy_protocol = health->proxy_protocol,
                                      .address = patient->address,
                                      .done = answered,
                                      .context = patient };
@@ -247,8 +249,9 @@ enum status health_open(const struct health_options *options,
         return STATUS_NO_MEMORY;
     health->loop = options->loop;
     text_format(health->service, sizeof(health->service), "%s",
-                options->service);
-    health->options = *options->options;
+                options->service->name);
+    health->options = options->service->health;
+    health->proxy_protocol = options->service->proxy_protocol;
     list_init(&health->patients);
     list_init(&health->due);
     loop_task_init(&health->ask_due, ask_due);
@@ -259,11 +262,13 @@ enum status health_open(const struct health_options *options,
     return STATUS_OK;
 }
 
-void health_change(struct health *health, const struct service_health *options)
+void health_change(struct health *health, const struct service_options *service)
 {
-    bool is_known = service_health_asks_alike(&health->options, options);
+    bool is_known =
+        service_health_asks_alike(&health->options, &service->health);
 
-    health->options = *options;
+    health->options = service->health;
+    health->proxy_protocol = service->proxy_protocol;
     LIST_EACH(&health->patients, node)
     {
         struct patient *patient = LIST_ITEM(node, struct patient, node);

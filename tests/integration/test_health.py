@@ -290,6 +290,14 @@ def test_an_http_service_is_fit_by_its_status(box):
     assert "GET /unavailable HTTP/1.1" in server.access_log.read_text()
 
 
+def test_a_check_says_that_it_is_its_own_where_that_is_wanted(box):
+    server = nginx.Nginx(box, options="proxy_protocol")
+    (server.folder / "www" / "ready").write_text("yes", encoding="ascii")
+    ambassador = near(box, [server], {"protocol": "http", "path": "/ready",
+                                      **QUICK}, proxy_protocol=True).start()
+    wait_state(ambassador, server, "up")
+
+
 # ---- postgres ----
 
 def test_connections_go_to_the_primary_of_postgres(box):

@@ -15,7 +15,7 @@ enum { MAX_SERVED = 128 };
 struct ward {
     struct loop *loop;
     struct health *health;
-    struct service_health options;
+    struct service_options service;
     int listener;
     uint16_t port;
     const char *answer;     /* of the endpoints; NULL: none */
@@ -23,7 +23,9 @@ struct ward {
     unsigned now;
     unsigned most; /* at a time */
     unsigned ever;
-    unsigned told; /* verdicts */
+    unsigned told;   /* verdicts */
+    char heard[100]; /* the last question */
+    size_t heard_length;
     struct verdict last;
 };
 
@@ -53,19 +55,20 @@ static struct ward *new_ward(void)
     ward->port = ntohs(any.sin_port);
     for (size_t i = 0; i < MAX_SERVED; i++)
         ward->served[i] = -1;
-    ward->options = (struct service_health){ .protocol = HEALTH_REDIS,
-                                             .every_us = 20000,
-                                             .timeout_us = 5000000,
-                                             .rise = 2,
-                                             .fall = 2 };
+    service_options_init(&ward->service, SERVICE_DIRECT);
+    strcpy(ward->service.name, "echo");
+    ward->service.health = (struct service_health){ .protocol = HEALTH_REDIS,
+                                                    .every_us = 20000,
+                                                    .timeout_us = 5000000,
+                                                    .rise = 2,
+                                                    .fall = 2 };
     return ward;
 }
 
 static void open_health(struct ward *ward)
 {
     struct health_options options = { .loop = ward->loop,
-                                      .service = "echo",
-                                      .options = &ward->options,
+                                      .service = &ward->service,
                                       .judged = judged,
                                       .context = ward };
 
@@ -94,6 +97,10 @@ static void serve(struct ward *ward, size_t i)
     char bytes[256];
     ssize_t got = recv(ward->served[i], bytes, sizeof(bytes), 0);
 
+    if (got > 0 && (size_t)got < sizeof(ward->heard)) {
+        memcpy(ward->heard, bytes, (size_t)got);
+        ward->heard_length = (size_t)got;
+    }
     if (got > 0 && ward->answer)
         sockets_send(ward->served[i], ward->answer, strlen(ward->answer));
     if (got >= 0 && (got == 0 || ward->answer)) {
@@ -202,7 +209,7 @@ static void no_answer_in_time_is_one(void **state)
     struct ward *ward = new_ward();
 
     (void)state;
-    ward->options.timeout_us = 50000;
+    ward->service.health.timeout_us = 50000;
     open_health(ward);
     place(ward, 1);
     await(ward, 1);
@@ -217,11 +224,52 @@ static void tcp_asks_nothing(void **state)
     struct ward *ward = new_ward();
 
     (void)state;
-    ward->options.protocol = HEALTH_TCP;
+    ward->service.health.protocol = HEALTH_TCP;
     open_health(ward);
     place(ward, 3);
     await(ward, 3);
     assert_string_equal(ward->last.unfit, "");
+    free_ward(ward);
+}
+
+static void a_service_that_wants_to_hears_whose_connection_it_is(void **state)
+{
+    static const char header[] = "\r\n\r\n\0\r\nQUIT\n\x20\0\0";
+    struct ward *ward = new_ward();
+
+    (void)state;
+    ward->service.proxy_protocol = true;
+    ward->answer = "+PONG\r\n";
+    open_health(ward);
+    place(ward, 1);
+    await(ward, 1);
+    assert_true(ward->heard_length > sizeof(header));
+    assert_memory_equal(ward->heard, header, sizeof(header));
+    assert_memory_equal(ward->heard + sizeof(header), "*1\r\n$4\r\nPING", 12);
+    ward->service.proxy_protocol = false;
+    health_change(ward->health, &ward->service);
+    pass(ward, 100000);
+    assert_memory_equal(ward->heard, "*1\r\n$4\r\nPING", 12);
+    free_ward(ward);
+}
+
+/* That we have no descriptors is not the endpoint's fault. */
+static void what_could_not_be_asked_is_not_judged(void **state)
+{
+    struct ward *ward = new_ward();
+
+    (void)state;
+    ward->answer = "+PONG\r\n";
+    open_health(ward);
+    place(ward, 1);
+    await(ward, 1);
+    pass(ward, 50000);
+    sockets_leave(0);
+    pass(ward, 200000);
+    assert_int_equal(ward->told, 1);
+    sockets_leave(500);
+    ward->answer = "-LOADING x\r\n";
+    await(ward, 2); /* it is still asked */
     free_ward(ward);
 }
 
@@ -275,11 +323,11 @@ static void another_question_forgets_the_answers(void **state)
     open_health(ward);
     place(ward, 1);
     await(ward, 1);
-    ward->options.every_us = 10000;
-    health_change(ward->health, &ward->options);
+    ward->service.health.every_us = 10000;
+    health_change(ward->health, &ward->service);
     assert_int_equal(health_verdicts(ward->health, &verdict, 1), 1);
-    ward->options.role = HEALTH_MASTER;
-    health_change(ward->health, &ward->options);
+    ward->service.health.role = HEALTH_MASTER;
+    health_change(ward->health, &ward->service);
     assert_int_equal(health_verdicts(ward->health, &verdict, 1), 0);
     ward->answer = "+PONG\r\n*5\r\n$5\r\nslave\r\n";
     await(ward, 2);
@@ -294,7 +342,7 @@ static void questions_are_spread_in_time(void **state)
 
     (void)state;
     ward->answer = "+PONG\r\n";
-    ward->options.every_us = 50000;
+    ward->service.health.every_us = 50000;
     open_health(ward);
     place(ward, 1);
     pass(ward, 1000000);
@@ -305,6 +353,8 @@ static void questions_are_spread_in_time(void **state)
 
 RUN_TESTS(TEST(verdicts_follow_the_answers), TEST(nobody_there_is_unfit),
           TEST(no_answer_in_time_is_one), TEST(tcp_asks_nothing),
+          TEST(a_service_that_wants_to_hears_whose_connection_it_is),
+          TEST(what_could_not_be_asked_is_not_judged),
           TEST(only_so_many_are_asked_at_a_time),
           TEST(what_goes_is_asked_no_more),
           TEST(another_question_forgets_the_answers),
