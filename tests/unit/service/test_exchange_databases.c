@@ -201,6 +201,9 @@ static void mysql_that_refuses_everybody_does_not_serve(void **state)
                    "\x0a\0\0\0\xff\x69\x04"
                    "Blocked",
                    EXCHANGE_UNFIT, "it says 1129 \"Blocked\"");
+    /* About our host, so it has not heard who we are. */
+    ASSERT_VERDICT(&mysql, "\x06\0\0\0\xff\x6a\x04Not", EXCHANGE_UNFIT,
+                   "it says 1130 \"Not\"");
     ASSERT_VERDICT(&mysql, GREETING "\x0d\0\0\x02\xff\x10\x04#08004Full",
                    EXCHANGE_UNFIT, "it says 1040 \"Full\"");
     ASSERT_VERDICT(&mysql, GREETING "\x0d\0\0\x02\xff\x1d\x04#08S01Down",

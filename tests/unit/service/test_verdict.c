@@ -168,6 +168,50 @@ static void what_becomes_fit_need_not_rest(void **state)
     pair_free(pair);
 }
 
+/* Beside the offered service one that is reached directly, and checked. */
+static void add_direct(struct pair *pair)
+{
+    struct endpoint endpoint = only_place(pair)->endpoint;
+    struct endpoints *endpoints = endpoints_new(&endpoint, 1);
+    struct service_options both[2];
+
+    assert_true(
+        service_options_copy(&both[0],
+                             &pair_service(pair, PAIR_OFFERER)->options));
+    service_options_init(&both[1], SERVICE_DIRECT);
+    strcpy(both[1].name, "near");
+    both[1].health.protocol = HEALTH_TCP;
+    assert_int_equal(switchboard_apply(board_of(pair), both, 2), STATUS_OK);
+    service_options_clear(&both[0]);
+    assert_int_equal(switchboard_place(board_of(pair), SERVICE_DIRECT, "near",
+                                       endpoints),
+                     STATUS_OK);
+    free(endpoints);
+}
+
+static void who_waits_goes_as_soon_as_a_place_is_fit(void **state)
+{
+    struct pair *pair = new_pair(0);
+    struct arrival arrival = { .role = SERVICE_DIRECT, .service = "near" };
+    struct verdict verdict = { .unfit = "" };
+    int ends[2], service;
+
+    (void)state;
+    add_direct(pair);
+    sockets_pair(SOCKETS_V4, ends);
+    assert_true(address_of_peer(&arrival.from, ends[0]));
+    arrival.fd = ends[0];
+    switchboard_accept(board_of(pair), &arrival);
+    pair_pass(pair, 100000);
+    assert_int_equal(accept(pair->service, NULL, NULL), -1);
+    verdict.address = only_place(pair)->endpoint.address;
+    switchboard_judge(board_of(pair), SERVICE_DIRECT, "near", &verdict, 1);
+    service = pair_accept(pair);
+    close(service);
+    close(ends[1]);
+    pair_free(pair);
+}
+
 static void verdicts_on_what_is_not_there_are_passed_over(void **state)
 {
     struct pair *pair = new_pair(0);
@@ -190,4 +234,5 @@ RUN_TESTS(TEST(a_place_is_unfit_until_it_is_judged),
           TEST(a_place_that_comes_again_is_judged_again),
           TEST(another_question_forgets_what_was_found),
           TEST(what_becomes_fit_need_not_rest),
+          TEST(who_waits_goes_as_soon_as_a_place_is_fit),
           TEST(verdicts_on_what_is_not_there_are_passed_over))
