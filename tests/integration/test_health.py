@@ -182,19 +182,18 @@ def test_an_offerer_refuses_what_has_no_fit_endpoint_for_another_to_take(
         box, authority, make_pair):
     first = master(box)
     second = replica_of(box, first)
-    tunnel = any_port()
+    tunnels = [any_port(), any_port()]
     # This one has but a replica; the other ambassador has the master.
     other = Ambassador(box, "other", {
         "identity": authority.issue("db-2", file=box.name("db")).section(),
-        "tunnels": {"listen": tunnel},
+        "tunnels": {"listen": tunnels[1]},
         "offer": {"service": {"to": [f"static:{second.address}"],
                               "health": MASTER,
                               "allow": ["spiffe://test/*"]}}}).start()
-    pair = make_pair(first.address, offer={"health": MASTER}, start=False)
-    pair._documents[0].update(  # both claim to offer it
-        {"from": [f"static:{pair.dialed}", f"static:{tunnel}"],
-         "peer": ["spiffe://test/*"]})
-    pair.start()
+    pair = make_pair(first.address, tunnel=tunnels[0],
+                     offer={"health": MASTER}, consume={
+                         "from": [f"static:{tunnel}" for tunnel in tunnels],
+                         "peer": ["spiffe://test/*"]})
     wait_until(lambda: len(pair.consumer.tunnels()) >= 2, 20, "both tunnels")
     assert all(write(pair.address, f"k{i}") for i in range(40))
     assert endpoint(other, second)["connections"] == 0
