@@ -69,6 +69,11 @@ MUST_CHECK enum status worker_apply(struct worker *worker,
 MUST_CHECK enum status worker_place(struct worker *worker,
                                     enum service_role role, const char *name,
                                     const struct endpoints *endpoints);
+/* |verdicts| are copied. */
+MUST_CHECK enum status worker_judge(struct worker *worker,
+                                    enum service_role role, const char *name,
+                                    const struct verdict *verdicts,
+                                    size_t count);
 /* |arrival| is taken over, whatever happens. */
 void worker_accept(struct worker *worker, struct arrival *arrival);
 void worker_adopt(struct worker *worker, struct greeting *greeting);

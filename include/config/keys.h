@@ -28,6 +28,9 @@ enum key_type {
     KEY_MOVE,       /* uint64_t: as service_options.move_us */
     KEY_NUMBER,     /* uint32_t */
     KEY_FLAG,       /* bool */
+    KEY_WORD,       /* char [max + 1]: without white space */
+    KEY_URL_PATH,   /* char [max + 1]: what a request of HTTP asks for */
+    KEY_HOST,       /* char [max + 1]: a name or an IP, perhaps with a port */
     KEY_CHOICE,     /* an enum */
     KEY_LATER,      /* nothing: designed, but not in this version */
     KEY_TYPES
@@ -35,14 +38,17 @@ enum key_type {
 
 /* Of which services a key speaks: bits, by role. */
 #define KEY_OF(role) (1u << (role))
+/* With which health.protocol it means something: bits. */
+#define KEY_WITH(protocol) (1u << (protocol))
 
 struct key {
     const char *path; /* "identity.trust"; '*' is the name of a service */
     enum key_type type;
-    unsigned roles; /* 0: a key of the ambassador itself */
-    size_t offset;  /* in struct config, or in struct service_options */
-    uint64_t min;   /* of numbers and durations */
-    uint64_t max;
+    unsigned roles;     /* 0: a key of the ambassador itself */
+    unsigned protocols; /* KEY_WITH(); 0: with any, and with none */
+    size_t offset;      /* in struct config, or in struct service_options */
+    uint64_t min;       /* of numbers and durations */
+    uint64_t max;       /* likewise; of a text, bytes */
     /* The words of a choice, by value; of a number, the word for 0. */
     const char *(*word)(unsigned value);
     const char *initial; /* what an absent key stands for; NULL: nothing */
@@ -67,6 +73,10 @@ const struct key *key_at(const char *path);
 bool key_is_section(const char *path);
 
 bool key_is_list(const struct key *key);
+/* Whether it means anything for |service|, as far as that is known. */
+bool key_is_meant(const struct key *key, const struct service_options *service);
+/* Its path below its service, "health.every"; of the ambassador's, its path. */
+const char *key_name(const struct key *key);
 /* The last word of its path. */
 const char *key_word(const struct key *key);
 /* For people: "address", "time" ... and how one looks on a command line. */

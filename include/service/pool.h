@@ -53,6 +53,7 @@ struct pool_policy {
     struct balance_rule rule;
     uint64_t slow_start_us; /* until a new place has its whole share; 0 */
     uint32_t max_per_place; /* connections at a time; 0: any number */
+    bool needs_role;        /* none is better than one found unfit */
 };
 
 struct pool {
@@ -135,7 +136,10 @@ void pool_reached(struct place *place, uint64_t latency_us, uint64_t now_us);
 void pool_failed(struct place *place, const char *failure, uint64_t now_us);
 void pool_end(struct place *place);
 
-/* A health check found that it is fit (|unfit| is ""), or why it is not. */
+/*
+ * A health check found that it is fit (|unfit| is ""), or why it is not.  What
+ * becomes fit need not rest any longer.
+ */
 void pool_judge(struct place *place, const char *unfit, uint64_t now_us);
 
 /* "up", "unfit", "resting" or "down". */

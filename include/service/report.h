@@ -18,7 +18,8 @@ struct switchboard;
 struct place_report {
     struct address address;
     char name[256];
-    const char *state; /* "up", "resting", "down", "dialling"; static */
+    const char
+        *state; /* "up", "unfit", "resting", "down", "dialling"; static */
     char failure[256]; /* why, or "" */
     uint32_t active;
     uint64_t connections;

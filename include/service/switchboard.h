@@ -5,6 +5,7 @@
 #include "base/table.h"
 #include "discovery/endpoint.h"
 #include "service/arrival.h"
+#include "service/health.h"
 #include "service/service.h"
 #include "tunnel/handshaker.h"
 #include "tunnel/host.h"
@@ -52,6 +53,11 @@ MUST_CHECK enum status switchboard_place(struct switchboard *board,
                                          enum service_role role,
                                          const char *name,
                                          const struct endpoints *endpoints);
+
+/* What health checks have found of places of a service. */
+void switchboard_judge(struct switchboard *board, enum service_role role,
+                       const char *name, const struct verdict *verdicts,
+                       size_t count);
 
 /* Carry a connection, which is taken over. */
 void switchboard_accept(struct switchboard *board, struct arrival *arrival);

@@ -6,8 +6,8 @@
 /* From good to bad; a word that is not there is the worst. */
 static size_t badness(const char *state)
 {
-    static const char *const states[] = { "up", "dialling", "opening",
-                                          "resting", "down" };
+    static const char *const states[] = { "up",      "dialling", "opening",
+                                          "resting", "down",     "unfit" };
     size_t i = 0;
 
     while (i < ARRAY_LENGTH(states) && strcmp(states[i], state) != 0)

@@ -8,6 +8,7 @@
 #include "base/list.h"
 #include "discovery/resolver.h"
 #include "service/directory.h"
+#include "service/health.h"
 #include "service/presence.h"
 #include "tunnel/acceptor.h"
 
@@ -60,6 +61,7 @@ struct entrance {
     struct ambassador *ambassador;  /* borrowed */
     struct service_options options; /* owned */
     struct directory *directory;    /* owned */
+    struct health *health;          /* owned; NULL: nothing is checked */
     bool usable[MAX_WORKERS];       /* consumed: through which workers */
     uint32_t next_worker;
 };

@@ -23,6 +23,70 @@ struct entrance *entrance_find(const struct ambassador *ambassador,
     return NULL;
 }
 
+/* ---- which of its endpoints are fit ---- */
+
+static void tell_verdicts(const struct entrance *entrance,
+                          const struct verdict *verdicts, size_t count)
+{
+    struct ambassador *ambassador = entrance->ambassador;
+
+    for (uint32_t i = 0; count > 0 && i < ambassador->worker_count; i++)
+        if (worker_judge(ambassador->workers[i], entrance->options.role,
+                         entrance->options.name, verdicts, count) != STATUS_OK)
+            LOG(LOG_ERROR, "verdict_lost",
+                log_text("service", entrance->options.name),
+                log_text("reason", "out of memory"));
+}
+
+static void judged(void *context, const struct verdict *verdict)
+{
+    tell_verdicts(context, verdict, 1);
+}
+
+/* Whatever the workers missed of what was found before. */
+static void repeat_verdicts(const struct entrance *entrance)
+{
+    size_t room = directory_endpoints(entrance->directory)->count;
+    struct verdict *verdicts = calloc(room + 1, sizeof(*verdicts));
+
+    if (verdicts)
+        tell_verdicts(entrance, verdicts,
+                      health_verdicts(entrance->health, verdicts, room));
+    free(verdicts);
+}
+
+static void place_health(const struct entrance *entrance)
+{
+    if (health_place(entrance->health,
+                     directory_endpoints(entrance->directory)) != STATUS_OK)
+        LOG(LOG_ERROR, "endpoints_unchecked",
+            log_text("service", entrance->options.name),
+            log_text("reason", "out of memory"));
+}
+
+/* As the options say by now. */
+static enum status adjust_health(struct entrance *entrance)
+{
+    const struct service_options *options = &entrance->options;
+    struct health_options health = { .loop = entrance->ambassador->loop,
+                                     .service = options,
+                                     .judged = judged,
+                                     .context = entrance };
+    enum status status = STATUS_OK;
+
+    if (options->health.protocol == HEALTH_NONE) {
+        health_close(entrance->health);
+        entrance->health = NULL;
+    } else if (entrance->health) {
+        health_change(entrance->health, options);
+    } else {
+        status = health_open(&health, &entrance->health);
+        if (status == STATUS_OK)
+            place_health(entrance);
+    }
+    return status;
+}
+
 /* ---- where the service is ---- */
 
 static void tell_workers(struct entrance *entrance)
@@ -37,6 +101,10 @@ static void tell_workers(struct entrance *entrance)
             LOG(LOG_ERROR, "endpoints_incomplete",
                 log_text("service", entrance->options.name),
                 log_text("reason", "out of memory"));
+    if (!entrance->health)
+        return;
+    place_health(entrance);
+    repeat_verdicts(entrance);
 }
 
 static void directory_changed(void *context, const struct endpoints *endpoints)
@@ -74,6 +142,8 @@ enum status entrance_open(struct ambassador *ambassador,
     list_init(&entrance->node);
     if (service_options_copy(&entrance->options, options))
         status = open_directory(entrance, options, &entrance->directory);
+    if (status == STATUS_OK)
+        status = adjust_health(entrance);
     if (status != STATUS_OK) {
         entrance_close(entrance);
         return status;
@@ -104,12 +174,13 @@ enum status entrance_change(struct entrance *entrance,
     }
     service_options_clear(&entrance->options);
     entrance->options = copy;
-    return STATUS_OK;
+    return adjust_health(entrance);
 }
 
 void entrance_close(struct entrance *entrance)
 {
     list_remove(&entrance->node);
+    health_close(entrance->health);
     directory_close(entrance->directory);
     service_options_clear(&entrance->options);
     free(entrance);

@@ -147,6 +147,41 @@ enum status worker_place(struct worker *worker, enum service_role role,
     return STATUS_OK;
 }
 
+struct judge_letter {
+    struct letter letter;
+    enum service_role role;
+    char name[TEXT_MAX_NAME + 1];
+    size_t count;
+    struct verdict verdicts[];
+};
+
+static void carry_out_judge(struct letter *letter)
+{
+    const struct judge_letter *judge =
+        CONTAINER_OF(letter, struct judge_letter, letter);
+
+    switchboard_judge(&letter->worker->board, judge->role, judge->name,
+                      judge->verdicts, judge->count);
+}
+
+enum status worker_judge(struct worker *worker, enum service_role role,
+                         const char *name, const struct verdict *verdicts,
+                         size_t count)
+{
+    size_t bytes = count * sizeof(*verdicts);
+    struct judge_letter *judge = calloc(1, sizeof(*judge) + bytes);
+
+    if (!judge)
+        return STATUS_NO_MEMORY;
+    text_format(judge->name, sizeof(judge->name), "%s", name);
+    judge->role = role;
+    judge->count = count;
+    memcpy(judge->verdicts, verdicts, bytes);
+    judge->letter.carry_out = carry_out_judge;
+    post(worker->loop, worker, &judge->letter);
+    return STATUS_OK;
+}
+
 /* ---- connections ---- */
 
 struct arrival_letter {

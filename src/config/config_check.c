@@ -25,8 +25,7 @@ static const char *call_key(const struct config *config, const struct key *key,
     if (config->origins->names_flags)
         (void)text_format(name, size, "--%s", key->flag);
     else
-        (void)text_format(name, size, "%s",
-                          key->roles ? key_word(key) : key->path);
+        (void)text_format(name, size, "%s", key_name(key));
     return name;
 }
 
@@ -118,6 +117,39 @@ static enum status check_roles(const struct checking *checking, size_t service)
                              role == SERVICE_DIRECT
                                  ? "beside direct: there is no peer"
                                  : "without direct: a peer connects");
+        return incomplete(checking);
+    }
+    return STATUS_OK;
+}
+
+/* Keys of health checks that are not made, or have no use for them. */
+static enum status check_health(const struct checking *checking, size_t service)
+{
+    const struct config *config = checking->config;
+    const struct service_options *options = &config->services[service];
+    const struct key *protocol =
+        key_at(options->role == SERVICE_OFFER ? "offer.*.health.protocol"
+                                              : "consume.*.health.protocol");
+    char name[64], protocol_name[64];
+    const struct key *keys;
+    size_t count;
+
+    keys = keys_all(&count);
+    for (size_t i = 0; i < count; i++) {
+        const char *origin;
+
+        if (!(keys[i].roles & KEY_OF(options->role)) ||
+            key_is_meant(&keys[i], options))
+            continue;
+        origin = origin_of(checking, &keys[i], service, ORIGINS_KEY);
+        if (!origin)
+            continue;
+        (void)origins_refuse(checking->error, origin,
+                             "%s: %s means nothing with %s %s", options->name,
+                             call_key(config, &keys[i], name, sizeof(name)),
+                             call_key(config, protocol, protocol_name,
+                                      sizeof(protocol_name)),
+                             protocol->word(options->health.protocol));
         return incomplete(checking);
     }
     return STATUS_OK;
@@ -294,6 +326,8 @@ static enum status check_service(const struct checking *checking,
         status = need(checking, "consume.*.listen", service);
     if (!status)
         status = check_roles(checking, service);
+    if (!status)
+        status = check_health(checking, service);
     if (status || role == SERVICE_DIRECT)
         return status;
     status = need(checking, "consume.*.peer", service);

@@ -80,6 +80,21 @@ static void print_value(FILE *to, const struct key *key, const void *object)
     fputs("]\n", to);
 }
 
+/* The head of |name|'s section if it is a new one; whether it has one. */
+static bool print_section(const char *name, const char **section,
+                          size_t *section_length, const char *indent, FILE *to)
+{
+    const char *dot = strchr(name, '.');
+    size_t length = dot ? (size_t)(dot - name) : 0;
+
+    if (length > 0 &&
+        (length != *section_length || memcmp(*section, name, length) != 0))
+        fprintf(to, "%s%.*s:\n", indent, (int)length, name);
+    *section = name;
+    *section_length = length;
+    return length > 0;
+}
+
 static void print_ambassador(const struct config *config, FILE *to)
 {
     const char *section = "";
@@ -88,36 +103,34 @@ static void print_ambassador(const struct config *config, FILE *to)
 
     keys = keys_all(&count);
     for (size_t i = 0; i < count; i++) {
-        const char *dot = strchr(keys[i].path, '.');
-        size_t length = dot ? (size_t)(dot - keys[i].path) : 0;
-
         if (keys[i].roles != 0 || value_count(&keys[i], config) == 0)
             continue;
-        if (length > 0 && (length != section_length ||
-                           memcmp(section, keys[i].path, length) != 0))
-            fprintf(to, "%.*s:\n", (int)length, keys[i].path);
-        section = keys[i].path;
-        section_length = length;
-        fputs(length > 0 ? "  " : "", to);
+        if (print_section(keys[i].path, &section, &section_length, "", to))
+            fputs("  ", to);
         print_value(to, &keys[i], config);
     }
 }
 
 static void print_service(const struct service_options *service, FILE *to)
 {
+    const char *section = "";
     const struct key *keys;
-    size_t count;
+    size_t count, section_length = 0;
 
     fprintf(to, "  ");
     print_text(to, service->name);
     fprintf(to, ":\n");
     keys = keys_all(&count);
-    for (size_t i = 0; i < count; i++)
-        if ((keys[i].roles & KEY_OF(service->role)) &&
-            value_count(&keys[i], service) > 0) {
-            fputs("    ", to);
-            print_value(to, &keys[i], service);
-        }
+    for (size_t i = 0; i < count; i++) {
+        if (!key_is_meant(&keys[i], service) ||
+            value_count(&keys[i], service) == 0)
+            continue;
+        if (print_section(key_name(&keys[i]), &section, &section_length, "    ",
+                          to))
+            fputs("  ", to);
+        fputs("    ", to);
+        print_value(to, &keys[i], service);
+    }
 }
 
 static void print_services(const struct config *config, bool is_offer, FILE *to)

@@ -44,6 +44,31 @@ static const char *unlimited_word(unsigned value)
     return value == 0 ? "unlimited" : NULL;
 }
 
+static const char *protocol_word(unsigned value)
+{
+    static const char *const words[] = {
+        [HEALTH_NONE] = "none",         [HEALTH_TCP] = "tcp",
+        [HEALTH_HTTP] = "http",         [HEALTH_REDIS] = "redis",
+        [HEALTH_POSTGRES] = "postgres", [HEALTH_MYSQL] = "mysql",
+    };
+
+    return value < ARRAY_LENGTH(words) ? words[value] : NULL;
+}
+
+static const char *role_word(unsigned value)
+{
+    static const char *const words[] = { [HEALTH_ANY_ROLE] = "any",
+                                         [HEALTH_PRIMARY] = "primary",
+                                         [HEALTH_MASTER] = "master" };
+
+    return value < ARRAY_LENGTH(words) ? words[value] : NULL;
+}
+
+static const char *any_success_word(unsigned value)
+{
+    return value == 0 ? "200-399" : NULL;
+}
+
 /* ---- the table ---- */
 
 #define IN_CONFIG(member) .offset = offsetof(struct config, member)
@@ -61,7 +86,61 @@ static const char *unlimited_word(unsigned value)
         .path = path_, .type = KEY_LATER, .roles = roles_ \
     }
 
+#define ASKED                                                                \
+    (KEY_WITH(HEALTH_TCP) | KEY_WITH(HEALTH_HTTP) | KEY_WITH(HEALTH_REDIS) | \
+     KEY_WITH(HEALTH_POSTGRES) | KEY_WITH(HEALTH_MYSQL))
+#define MAX_OF(member) .max = sizeof(((struct service_options *)0)->member) - 1
+
 /* clang-format off */
+/* The same of what is offered and what is reached directly. */
+#define HEALTH_KEYS(side_, roles_)                                            \
+    { side_ ".*.health.protocol", KEY_CHOICE, roles_,                         \
+      IN_SERVICE(health.protocol), .word = protocol_word, .initial = "none",  \
+      .flag = "health",                                                       \
+      .help = "how its endpoints are asked whether they are fit" },           \
+    { side_ ".*.health.role", KEY_CHOICE, roles_, IN_SERVICE(health.role),    \
+      .protocols = KEY_WITH(HEALTH_REDIS) | KEY_WITH(HEALTH_POSTGRES),        \
+      .word = role_word, .initial = "any", .flag = "health-role",             \
+      .help = "which of them are; primary and master mean the same; only "    \
+              "with redis and postgres" },                                    \
+    { side_ ".*.health.every", KEY_DURATION, roles_,                          \
+      IN_SERVICE(health.every_us), .protocols = ASKED,                        \
+      .min = 100 * CLOCK_MS, .max = 3600 * CLOCK_SECOND, .initial = "2s",     \
+      .flag = "health-every", .help = "how often each of them is asked" },    \
+    { side_ ".*.health.timeout", KEY_DURATION, roles_,                        \
+      IN_SERVICE(health.timeout_us), .protocols = ASKED,                      \
+      .min = 10 * CLOCK_MS, .max = 60 * CLOCK_SECOND, .initial = "1s",        \
+      .flag = "health-timeout", .help = "how long an answer may take" },      \
+    { side_ ".*.health.rise", KEY_NUMBER, roles_, IN_SERVICE(health.rise),    \
+      .protocols = ASKED, .min = 1, .max = 100, .initial = "2",               \
+      .flag = "health-rise", .help = "good answers in a row that make fit" }, \
+    { side_ ".*.health.fall", KEY_NUMBER, roles_, IN_SERVICE(health.fall),    \
+      .protocols = ASKED, .min = 1, .max = 100, .initial = "3",               \
+      .flag = "health-fall", .help = "bad ones in a row that make unfit" },   \
+    { side_ ".*.health.path", KEY_URL_PATH, roles_, IN_SERVICE(health.path),  \
+      .protocols = KEY_WITH(HEALTH_HTTP), MAX_OF(health.path),                \
+      .initial = "/", .flag = "health-path",                                  \
+      .help = "what is asked for; only with http" },                          \
+    { side_ ".*.health.host", KEY_HOST, roles_, IN_SERVICE(health.host),      \
+      .protocols = KEY_WITH(HEALTH_HTTP), MAX_OF(health.host),                \
+      .flag = "health-host",                                                  \
+      .help = "the Host that is named, instead of the address; only with "    \
+              "http" },                                                       \
+    { side_ ".*.health.expect", KEY_NUMBER, roles_,                           \
+      IN_SERVICE(health.expect), .protocols = KEY_WITH(HEALTH_HTTP),          \
+      .min = 200, .max = 599, .word = any_success_word, .initial = "200-399", \
+      .flag = "health-expect", .help = "the good answer; only with http" },   \
+    { side_ ".*.health.user", KEY_WORD, roles_, IN_SERVICE(health.user),      \
+      .protocols = KEY_WITH(HEALTH_POSTGRES) | KEY_WITH(HEALTH_MYSQL),        \
+      MAX_OF(health.user), .initial = "entente", .flag = "health-user",       \
+      .help = "whom we log in as, without a password; only with postgres "    \
+              "and mysql" },                                                  \
+    { side_ ".*.health.database", KEY_WORD, roles_,                           \
+      IN_SERVICE(health.database), .protocols = KEY_WITH(HEALTH_POSTGRES),    \
+      MAX_OF(health.database), .flag = "health-database",                     \
+      .help = "and where, instead of a database of the user's name; only "    \
+              "with postgres" }
+
 static const struct key keys[] = {
     { "node", KEY_NAME, 0, IN_CONFIG(node), .needs_restart = true,
       .initial = "the host name", .flag = "node",
@@ -164,8 +243,8 @@ static const struct key keys[] = {
     { "consume.*.max_waiting", KEY_NUMBER, CONSUME | DIRECT,
       IN_SERVICE(max_waiting), .min = 0, .max = 1000000, .initial = "1000",
       .flag = "max-waiting", .help = "connections on hold at a time" },
+    HEALTH_KEYS("consume", DIRECT),
     LATER("consume.*.credentials", CONSUME | DIRECT),
-    LATER("consume.*.health", CONSUME | DIRECT),
 
     { "offer.*.to", KEY_SOURCES, OFFER, IN_SERVICE(sources), .flag = "to",
       .help = "where the service is" },
@@ -220,8 +299,8 @@ static const struct key keys[] = {
       IN_SERVICE(max_connections), .min = 1, .max = 1000000,
       .initial = "10000", .flag = "max-connections",
       .help = "connections at a time; more are reset" },
+    HEALTH_KEYS("offer", OFFER),
     LATER("offer.*.credentials", OFFER),
-    LATER("offer.*.health", OFFER),
 };
 /* clang-format on */
 
@@ -348,6 +427,9 @@ static const struct {
     [KEY_MOVE] = { "move", "MOVE", false },
     [KEY_NUMBER] = { "number", "NUMBER", false },
     [KEY_FLAG] = { "true or false", "", false },
+    [KEY_WORD] = { "word", "NAME", false },
+    [KEY_URL_PATH] = { "path", "PATH", false },
+    [KEY_HOST] = { "host", "HOST", false },
     [KEY_CHOICE] = { "word", "WORD", false },
     [KEY_LATER] = { "not in this version", "", false },
 };
@@ -355,6 +437,20 @@ static const struct {
 bool key_is_list(const struct key *key)
 {
     return types[key->type].is_list;
+}
+
+bool key_is_meant(const struct key *key, const struct service_options *service)
+{
+    return (key->roles & KEY_OF(service->role)) &&
+           (key->protocols == 0 ||
+            (key->protocols & KEY_WITH(service->health.protocol)));
+}
+
+const char *key_name(const struct key *key)
+{
+    const char *star = strchr(key->path, '*');
+
+    return star ? star + 2 : key->path;
 }
 
 const char *key_word(const struct key *key)

@@ -58,6 +58,9 @@ static const char *const samples[KEY_TYPES] = {
     [KEY_REGISTRIES] = "a registry like zookeeper:zk-1:2181/services/redis or "
                        "mdns:_redis._tcp",
     [KEY_FLAG] = "true or false",
+    [KEY_WORD] = "a word like entente, in plain letters",
+    [KEY_URL_PATH] = "a path like /health, without spaces",
+    [KEY_HOST] = "a host like www.example.com or www.example.com:8080",
 };
 
 static void expect_choice(const struct key *key, char *text, size_t size)
@@ -211,6 +214,46 @@ static bool is_move(const struct key *key, const char *text, char *why,
     return false;
 }
 
+/* Printable ASCII, which means the same everywhere; not too long for us. */
+static bool is_visible(const struct key *key, const char *text)
+{
+    size_t length = strlen(text);
+
+    if (length == 0 || length > key->max)
+        return false;
+    for (size_t i = 0; i < length; i++)
+        if (text[i] <= ' ' || text[i] >= 0x7f)
+            return false;
+    return true;
+}
+
+static bool is_word(const struct key *key, const char *text, char *why,
+                    size_t size)
+{
+    return is_visible(key, text) || rule_say_expected(key, why, size);
+}
+
+static bool is_url_path(const struct key *key, const char *text, char *why,
+                        size_t size)
+{
+    return (is_visible(key, text) && text[0] == '/') ||
+           rule_say_expected(key, why, size);
+}
+
+static bool is_host(const struct key *key, const char *text, char *why,
+                    size_t size)
+{
+    struct address address;
+    char host[256];
+    uint16_t port;
+
+    if (is_visible(key, text) &&
+        (address_is_host_name(text) || address_from_ip(&address, text, 1) ||
+         address_split(text, host, sizeof(host), &port)))
+        return true;
+    return rule_say_expected(key, why, size);
+}
+
 static bool (*const checks[KEY_TYPES])(const struct key *key, const char *text,
                                        char *why, size_t size) = {
     [KEY_FILE] = is_path,           [KEY_DIRECTORY] = is_path,
@@ -218,7 +261,8 @@ static bool (*const checks[KEY_TYPES])(const struct key *key, const char *text,
     [KEY_DIAL] = is_dial,           [KEY_ADVERTISE] = is_advertise,
     [KEY_RESOLVERS] = is_resolver,  [KEY_SOURCES] = is_source,
     [KEY_IDENTITIES] = is_identity, [KEY_REGISTRIES] = is_registry,
-    [KEY_MOVE] = is_move,
+    [KEY_MOVE] = is_move,           [KEY_WORD] = is_word,
+    [KEY_URL_PATH] = is_url_path,   [KEY_HOST] = is_host,
 };
 
 /* ---- what all texts must be ---- */

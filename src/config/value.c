@@ -37,7 +37,9 @@ static void set_number(const struct key *key, void *object, uint64_t value)
 
 static_assert(sizeof(enum service_balance) == sizeof(uint32_t) &&
                   sizeof(enum log_level) == sizeof(uint32_t) &&
-                  sizeof(enum log_format) == sizeof(uint32_t),
+                  sizeof(enum log_format) == sizeof(uint32_t) &&
+                  sizeof(enum health_protocol) == sizeof(uint32_t) &&
+                  sizeof(enum health_role) == sizeof(uint32_t),
               "choices are kept like numbers");
 
 /* ---- from text ---- */
@@ -109,12 +111,24 @@ static bool take_choice(const struct key *key, void *object, const char *text)
     return false;
 }
 
+static bool take_text(const struct key *key, void *object, const char *text)
+{
+    size_t size = (size_t)key->max + 1;
+
+    if (strlen(text) >= size)
+        return false;
+    memset(member(key, object), 0, size);
+    return text_copy(member(key, object), size, text);
+}
+
 /* How a type reads that is more than a text; the others are NULL. */
 static bool (*const takers[KEY_TYPES])(const struct key *key, void *object,
                                        const char *text) = {
     [KEY_NAME] = take_name,     [KEY_DURATION] = take_duration,
     [KEY_NUMBER] = take_number, [KEY_FLAG] = take_flag,
     [KEY_CHOICE] = take_choice, [KEY_MOVE] = take_move,
+    [KEY_WORD] = take_text,     [KEY_URL_PATH] = take_text,
+    [KEY_HOST] = take_text,
 };
 
 /* ---- setting ---- */
@@ -189,6 +203,12 @@ void value_reset(const struct key *key, void *object)
     case KEY_CHOICE:
         ASSERT(takers[key->type](key, object, key->initial));
         break;
+    case KEY_WORD:
+    case KEY_URL_PATH:
+    case KEY_HOST:
+        ASSERT(
+            takers[key->type](key, object, key->initial ? key->initial : ""));
+        break;
     case KEY_LATER:
     case KEY_TYPES:
         break;
@@ -209,10 +229,16 @@ static const char *move_text(uint64_t move_us, char *room)
     return room;
 }
 
+/* Texts that are in the object itself. */
+static bool is_inside(const struct key *key)
+{
+    return key->type == KEY_NAME || takers[key->type] == take_text;
+}
+
 static const char *string_of(const struct key *key, const void *object)
 {
-    return key->type == KEY_NAME ? member_of(key, object)
-                                 : *(const char *const *)member_of(key, object);
+    return is_inside(key) ? member_of(key, object)
+                          : *(const char *const *)member_of(key, object);
 }
 
 size_t value_count(const struct key *key, const void *object)
@@ -223,7 +249,7 @@ size_t value_count(const struct key *key, const void *object)
         return 0;
     if (key_is_list(key))
         return ((const struct text_list *)member_of(key, object))->count;
-    if (takers[key->type] && key->type != KEY_NAME)
+    if (takers[key->type] && !is_inside(key))
         return 1; /* a number of some kind is always there */
     string = string_of(key, object);
     return string && string[0] != '\0';

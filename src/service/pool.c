@@ -150,7 +150,8 @@ static const char *obstacle_to_all(const struct pool *pool,
 {
     uint32_t max = pool->policy.max_per_place;
 
-    if (!request->takes_unfit && *place->unfit)
+    /* One that may be a replica would take what is written and lose it. */
+    if (*place->unfit && (!request->takes_unfit || pool->policy.needs_role))
         return "its health check finds it unfit";
     if (!request->takes_unfit && is_resting(place, request->now_us))
         return place->is_probed ? "one connection is trying it after a failure"

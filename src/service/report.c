@@ -16,6 +16,9 @@ static void describe_state(const struct place *place, uint64_t now_us,
 
     report->state = pool_state_of(place, now_us);
     text_format(report->failure, sizeof(report->failure), "%s", place->failure);
+    if (*place->unfit)
+        text_format(report->failure, sizeof(report->failure), "%s",
+                    place->unfit);
     if (!place->peer)
         return;
     peer_report(place->peer, &peer);

@@ -33,6 +33,7 @@ static struct pool_policy policy_of(const struct service_options *options)
                   .min_healthy = options->min_healthy },
         .slow_start_us = options->slow_start_us,
         .max_per_place = options->max_per_endpoint,
+        .needs_role = options->health.role != HEALTH_ANY_ROLE,
     };
 }
 
@@ -187,6 +188,9 @@ static enum status add_place(struct service *service,
 
     if (!place)
         return STATUS_NO_MEMORY;
+    if (service->options.health.protocol != HEALTH_NONE)
+        pool_judge(place, FITNESS_NOT_CHECKED,
+                   loop_now_us(service->host->loop));
     if (service->options.role != SERVICE_CONSUME)
         return STATUS_OK;
     place->peer = share_peer(service->board, endpoint);
@@ -225,6 +229,52 @@ enum status switchboard_place(struct switchboard *board, enum service_role role,
     service_retry(service);
     tell_usable(service);
     return status;
+}
+
+/*
+ * What |verdict| says counts from here on.  Connections that are there stay,
+ * but with one that lost its role they are where nothing is to be written.
+ */
+static void judge_place(struct service *service, const struct verdict *verdict)
+{
+    struct place *place = pool_find(&service->pool, &verdict->address);
+
+    if (!place)
+        return;
+    pool_judge(place, verdict->unfit, loop_now_us(service->host->loop));
+    if (verdict->is_demoted && !place->is_demoted)
+        moving_demoted(service, place);
+    else if (!verdict->is_demoted && place->is_demoted)
+        moving_returned(service, place);
+}
+
+void switchboard_judge(struct switchboard *board, enum service_role role,
+                       const char *name, const struct verdict *verdicts,
+                       size_t count)
+{
+    struct service *service = switchboard_find(board, role, name);
+
+    /* It may have gone, or be asked no more, while this was on its way. */
+    if (!service || service->options.health.protocol == HEALTH_NONE)
+        return;
+    for (size_t i = 0; i < count; i++)
+        judge_place(service, &verdicts[i]);
+    service_retry(service);
+}
+
+/* Nothing that was known of the places is: they are asked something else. */
+static void forget_verdicts(struct service *service)
+{
+    bool is_asked = service->options.health.protocol != HEALTH_NONE;
+
+    LIST_EACH(&service->pool.places, node)
+    {
+        pool_judge(LIST_ITEM(node, struct place, node),
+                   is_asked ? FITNESS_NOT_CHECKED : "",
+                   loop_now_us(service->host->loop));
+    }
+    if (!is_asked)
+        service_retry(service);
 }
 
 /* ---- tunnels that dialled us are places too, where that is wanted ---- */
@@ -394,6 +444,8 @@ static enum status change_service(struct service *service,
                                   const struct service_options *options)
 {
     struct service_options copy;
+    bool asks_alike =
+        service_health_asks_alike(&service->options.health, &options->health);
 
     if (service_options_equal(&service->options, options))
         return STATUS_OK;
@@ -402,6 +454,8 @@ static enum status change_service(struct service *service,
     service_options_clear(&service->options);
     service->options = copy;
     service->pool.policy = policy_of(&copy);
+    if (!asks_alike)
+        forget_verdicts(service);
     service_cut(service,
                 copy.role == SERVICE_OFFER ? &copy.allow : &copy.peers);
     moving_look(service);

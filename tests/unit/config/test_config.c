@@ -298,7 +298,8 @@ static void a_path_that_is_no_key_gets_the_nearest(void **state)
         "--flag: unknown key \"lisen\"; did you mean \"listen\"? (known "
         "here: listen, from, direct, fallback, peer, balance, min_healthy, "
         "slow_start, retry_budget, max_per_endpoint, hold, on_move, "
-        "connect_timeout, proxy_protocol, max_connections, max_waiting)");
+        "connect_timeout, proxy_protocol, max_connections, max_waiting, "
+        "health)");
     assert_not_set(config, "identity.thrust", "x",
                    "--flag: unknown key \"thrust\"; did you mean \"trust\"? "
                    "(known here: certificate, private_key, trust, "
@@ -307,8 +308,9 @@ static void a_path_that_is_no_key_gets_the_nearest(void **state)
                    "--flag: unknown key \"nodes\"; did you mean \"node\"? "
                    "(known here: node, identity, tunnels, admin, workers, dns, "
                    "state, log, drain, consume, offer)");
-    assert_not_set(config, "offer.r.health", "x",
-                   "--flag: health is not supported by this version");
+    assert_not_set(config, "offer.r.announce", "x",
+                   "--flag: \"x\": expected zookeeper:SERVER,SERVER/PATH or "
+                   "mdns:_SERVICE._tcp");
     assert_not_set(config, "consume.a/b.listen", "127.0.0.1:1",
                    "--flag: \"a/b\": a service's name is at most 63 letters, "
                    "digits, '.', '_' and '-', like redis");

@@ -71,13 +71,25 @@ static void every_default_is_printed(void **state)
                               "    connect_timeout: 3s\n"
                               "    proxy_protocol: false\n"
                               "    max_connections: 10000\n"
-                              "    max_waiting: 1000\n");
+                              "    max_waiting: 1000\n"
+                              "    health:\n"
+                              "      protocol: none\n");
     config_free(config);
     free(text);
 }
 
 static void what_is_printed_means_the_same(void **state)
 {
+    static const char *const healths[] = {
+        "protocol: none",
+        "protocol: tcp, every: 100ms, timeout: 10ms, rise: 7, fall: 9",
+        "protocol: http, path: /x?y=z, host: h.example, expect: 204",
+        "protocol: redis, role: master",
+        "protocol: redis, role: primary",
+        "protocol: postgres, role: primary, user: me, database: mine",
+        "protocol: mysql, user: me",
+    };
+
     (void)state;
     assert_fixpoint("consume: {r: {listen: 127.0.0.1:1, direct: static:h:1}}");
     assert_fixpoint(
@@ -94,6 +106,15 @@ static void what_is_printed_means_the_same(void **state)
         "  on_move: drain 1500ms}}\n"
         "consume: {null.: {from: [inbound:], peer: spiffe://a/b, listen:\n"
         "  unix:/y, hold: 0, max_waiting: 0, on_move: close}}\n");
+    for (size_t i = 0; i < ARRAY_LENGTH(healths); i++) {
+        char text[512];
+
+        text_format(text, sizeof(text),
+                    "consume: {r: {listen: 127.0.0.1:1, direct: static:h:1, "
+                    "health: {%s}}}",
+                    healths[i]);
+        assert_fixpoint(text);
+    }
 }
 
 static void any_path_survives(void **state)

@@ -39,17 +39,18 @@ static const struct refusal keys[] = {
       "f:3:5: unknown key \"lisen\"; did you mean \"listen\"? (known "
       "here: listen, from, direct, fallback, peer, balance, min_healthy, "
       "slow_start, retry_budget, max_per_endpoint, hold, on_move, "
-      "connect_timeout, proxy_protocol, max_connections, max_waiting)" },
+      "connect_timeout, proxy_protocol, max_connections, max_waiting, "
+      "health)" },
     { "offer:\n  redis:\n    listen: x\n",
       "f:3:5: unknown key \"listen\" (known here: to, fallback, allow, "
       "announce, announce_weight, announce_priority, balance, "
       "min_healthy, slow_start, retry_budget, max_per_endpoint, on_move, "
-      "connect_timeout, proxy_protocol, max_connections)" },
+      "connect_timeout, proxy_protocol, max_connections, health)" },
     { "offer:\n  redis:\n    \"*\": x\n",
       "f:3:5: unknown key \"*\" (known here: to, fallback, allow, "
       "announce, announce_weight, announce_priority, balance, "
       "min_healthy, slow_start, retry_budget, max_per_endpoint, on_move, "
-      "connect_timeout, proxy_protocol, max_connections)" },
+      "connect_timeout, proxy_protocol, max_connections, health)" },
     { "consume: {\"*\": {}}\n",
       "f:1:11: \"*\": a service's name is at most 63 letters, digits, '.', "
       "'_' and '-', like redis" },
@@ -73,15 +74,14 @@ static const struct refusal keys[] = {
 static const struct refusal not_yet[] = {
     { "offer: {r: {credentials: {protocol: redis}}}",
       "f:1:13: credentials is not supported by this version" },
-    { "offer: {r: {health: {every: 2s}}}",
-      "f:1:13: health is not supported by this version" },
     { "offer: {r: {on_move: migrate}}",
       "f:1:22: \"migrate\": it is not supported by this version; "
       "expected keep, close, or drain and a time up to 7d, like drain 30s" },
     { "consume: {r: {credentials: x}}",
       "f:1:15: credentials is not supported by this version" },
     { "consume: {r: {health: x}}",
-      "f:1:15: health is not supported by this version" },
+      "f:1:23: expected a map of protocol, role, every, timeout, rise, "
+      "fall, path, host, expect, user, database, not \"x\"" },
 };
 
 static const struct refusal kinds[] = {
@@ -104,7 +104,7 @@ static const struct refusal kinds[] = {
       "f:1:14: expected a map of listen, from, direct, fallback, peer, "
       "balance, min_healthy, slow_start, retry_budget, max_per_endpoint, "
       "hold, on_move, connect_timeout, proxy_protocol, max_connections, "
-      "max_waiting, not \"127.0.0.1:1\"" },
+      "max_waiting, health, not \"127.0.0.1:1\"" },
     { "node: [a]\n", "f:1:7: expected a name of at most 63 letters, digits, "
                      "'.', '_' and '-', like web-1, not a list" },
     { "node: {a: b}\n", "f:1:7: expected a name of at most 63 letters, digits, "
@@ -127,6 +127,70 @@ static const struct refusal kinds[] = {
       "unix:/run/redis.sock, not nothing" },
     { "consume: {r: {hold: [1s]}}",
       "f:1:21: expected a time like 500ms or 10s, from 0 to 1h, not a list" },
+    { "consume: {r: {health: redis}}",
+      "f:1:23: expected a map of protocol, role, every, timeout, rise, fall, "
+      "path, host, expect, user, database, not \"redis\"" },
+};
+
+/* A service that is offered or reached directly, with a section of health. */
+#define OFFERED(health_)                                                       \
+    "offer: {r: {to: static:h:1, allow: spiffe://a/b, health: {" health_ "}}}" \
+    "\n"
+#define DIRECTLY(health_)                                                      \
+    "consume: {r: {direct: static:h:1, listen: 127.0.0.1:1, health: {" health_ \
+    "}}}\n"
+
+static const struct refusal health_values[] = {
+    { DIRECTLY("protocl: tcp"),
+      "f:1:65: unknown key \"protocl\"; did you mean \"protocol\"? (known "
+      "here: protocol, role, every, timeout, rise, fall, path, host, expect, "
+      "user, database)" },
+    { DIRECTLY("protocol: ftp"),
+      "f:1:75: \"ftp\": expected none, tcp, http, redis, postgres or mysql" },
+    { DIRECTLY("protocol: redis, role: slave"),
+      "f:1:88: \"slave\": expected any, primary or master" },
+    { DIRECTLY("protocol: tcp, every: 99ms"),
+      "f:1:87: \"99ms\": expected a time like 500ms or 10s, from 100ms to "
+      "1h" },
+    { DIRECTLY("protocol: tcp, fall: 0"),
+      "f:1:86: \"0\": expected a number from 1 to 100" },
+    { DIRECTLY("protocol: http, path: health"),
+      "f:1:87: \"health\": expected a path like /health, without spaces" },
+    { DIRECTLY("protocol: http, path: '/a b'"),
+      "f:1:87: \"/a b\": expected a path like /health, without spaces" },
+    { DIRECTLY("protocol: http, host: 'a b'"),
+      "f:1:87: \"a b\": expected a host like www.example.com or "
+      "www.example.com:8080" },
+    { DIRECTLY("protocol: http, expect: 199"),
+      "f:1:89: \"199\": expected a number from 200 to 599, or 200-399" },
+    { DIRECTLY("protocol: postgres, user: ''"),
+      "f:1:91: \"\": expected a word like entente, in plain letters" },
+};
+
+static const struct refusal healths[] = {
+    { DIRECTLY("every: 2s"),
+      "f:1:65: r: health.every means nothing with health.protocol none" },
+    { OFFERED("every: 2s"),
+      "f:1:9: r: no peer can reach it; give tunnels.listen, like "
+      "0.0.0.0:7411, or tunnels.dial, like web-1.example.com:7411" },
+    { OFFERED("protocol: tcp, role: master"),
+      "f:1:9: r: no peer can reach it; give tunnels.listen, like "
+      "0.0.0.0:7411, or tunnels.dial, like web-1.example.com:7411" },
+    { OFFERED("protocol: mysql, role: primary"),
+      "f:1:9: r: no peer can reach it; give tunnels.listen, like "
+      "0.0.0.0:7411, or tunnels.dial, like web-1.example.com:7411" },
+    { DIRECTLY("protocol: redis, path: /"),
+      "f:1:82: r: health.path means nothing with health.protocol redis" },
+    { DIRECTLY("protocol: tcp, expect: 200"),
+      "f:1:80: r: health.expect means nothing with health.protocol tcp" },
+    { DIRECTLY("protocol: redis, user: u"),
+      "f:1:82: r: health.user means nothing with health.protocol redis" },
+    { DIRECTLY("protocol: mysql, database: d"),
+      "f:1:82: r: health.database means nothing with health.protocol mysql" },
+    { "consume: {r: {from: static:h:1, peer: spiffe://a/b, listen: "
+      "127.0.0.1:1, health: {protocol: tcp}}}",
+      "f:1:83: r: health.protocol means nothing without direct: a peer "
+      "connects" },
 };
 
 static const struct refusal values[] = {
@@ -432,6 +496,13 @@ static void the_wrong_kind_of_thing_is_told_with_the_right_one(void **state)
     assert_refused(kinds, ARRAY_LENGTH(kinds), false);
 }
 
+static void health_checks_that_cannot_be_are_told(void **state)
+{
+    (void)state;
+    assert_refused(health_values, ARRAY_LENGTH(health_values), false);
+    assert_refused(healths, ARRAY_LENGTH(healths), true);
+}
+
 static void impossible_values_are_told_with_possible_ones(void **state)
 {
     (void)state;
@@ -510,6 +581,7 @@ static void a_long_name_does_not_push_out_what_is_wrong(void **state)
 
 RUN_TESTS(TEST(unknown_keys_get_the_nearest_known_one),
           TEST(keys_of_later_versions_are_never_ignored),
+          TEST(health_checks_that_cannot_be_are_told),
           TEST(the_wrong_kind_of_thing_is_told_with_the_right_one),
           TEST(impossible_values_are_told_with_possible_ones),
           TEST(what_is_missing_or_contradicts_is_told),

@@ -224,6 +224,23 @@ static void the_unfit_serve_when_too_few_are_fit(void **state)
     pool_clear(&world.pool);
 }
 
+static void where_a_role_is_needed_the_unfit_never_serve(void **state)
+{
+    struct pool_policy policy = { .rule = { BALANCE_ROUND_ROBIN, 50 },
+                                  .needs_role = true };
+    struct world world = make_world(&policy, 3);
+
+    (void)state;
+    fill_world(&world);
+    pool_judge(world.places[0], "it is a replica", world.now_us);
+    pool_judge(world.places[1], "not checked yet", world.now_us);
+    for (int i = 0; i < 4; i++)
+        assert_ptr_equal(choose(&world), world.places[2]);
+    fail_at(&world, 2); /* one that rests may be tried all the same */
+    assert_ptr_equal(choose(&world), world.places[2]);
+    pool_clear(&world.pool);
+}
+
 static void without_a_threshold_none_is_better_than_an_unfit_one(void **state)
 {
     struct world world = make_world(&plain, 2);
@@ -362,6 +379,7 @@ int main(void)
         cmocka_unit_test(the_unfit_get_nothing),
         cmocka_unit_test(a_good_verdict_ends_a_rest),
         cmocka_unit_test(the_unfit_serve_when_too_few_are_fit),
+        cmocka_unit_test(where_a_role_is_needed_the_unfit_never_serve),
         cmocka_unit_test(without_a_threshold_none_is_better_than_an_unfit_one),
         cmocka_unit_test(one_that_is_full_gets_no_more),
         cmocka_unit_test(a_full_tier_spills_into_the_next),

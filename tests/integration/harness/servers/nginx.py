@@ -25,6 +25,7 @@ http {{
     server {{
         listen 127.0.0.1:{port} {options};
         root {folder}/www;
+        location /unavailable {{ return 503; }}
         location /upload {{
             dav_methods PUT;
             create_full_put_path on;

@@ -2,6 +2,7 @@
 """A PostgreSQL cluster and its clients."""
 import glob
 import os
+import signal
 
 import pytest
 
@@ -19,23 +20,42 @@ def program(name):
 
 
 class Postgres:
-    """A cluster on loopback that trusts everybody."""
+    """A cluster on loopback that trusts everybody, or a replica of one."""
 
-    def __init__(self, box):
+    def __init__(self, box, replica_of=None):
         need("psql", "pgbench", "setpriv")
+        self.box = box
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
-        home = give_to_nobody(box.path("pg"))
-        data = home / "data"
-        run(as_nobody([program("initdb"), "-D", str(data), "-U", "postgres",
-                       "--auth=trust", "--no-sync", "--locale=C",
-                       "--encoding=UTF8"]), cwd=home)
-        self.process = box.start("postgres", as_nobody([
-            program("postgres"), "-D", str(data), "-p", str(self.port), "-k",
-            str(home), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off",
-            "-c", "max_connections=200", "-c", "max_wal_size=4GB"]), cwd=home)
+        self.home = give_to_nobody(box.path(box.name("pg")))
+        self.data = self.home / "data"
+        if replica_of:
+            run(as_nobody([program("pg_basebackup"), "-D", str(self.data), "-R",
+                           "-c", "fast", "-X", "stream", "--no-sync"]),
+                cwd=self.home, environment=environment(replica_of.address))
+        else:
+            run(as_nobody([program("initdb"), "-D", str(self.data), "-U",
+                           "postgres", "--auth=trust", "--no-sync",
+                           "--locale=C", "--encoding=UTF8"]), cwd=self.home)
+        self.process = None
+        self.start()
+
+    def start(self):
+        """Start it, or start it again."""
+        self.process = self.box.start("postgres", as_nobody([
+            program("postgres"), "-D", str(self.data), "-p", str(self.port),
+            "-k", str(self.home), "-c", "listen_addresses=127.0.0.1", "-c",
+            "fsync=off", "-c", "max_connections=200", "-c",
+            "max_wal_size=4GB"]), cwd=self.home)
         wait_until(lambda: psql(self.address, "select 1", check=False) == "1",
                    30, "PostgreSQL answers")
+
+    def want_passwords(self):
+        """Trust nobody who comes over TCP any more."""
+        (self.data / "pg_hba.conf").write_text(
+            "local all all trust\nhost all all all scram-sha-256\n",
+            encoding="ascii")
+        self.process.signal(signal.SIGHUP)
 
 
 def environment(address):

@@ -8,7 +8,8 @@ from . import need
 class Redis:
     """redis-server without persistence."""
 
-    def __init__(self, box, host="127.0.0.1", port=None, namespace=None):
+    def __init__(self, box, host="127.0.0.1", port=None, namespace=None,
+                 options=()):
         need("redis-server", "redis-cli", "redis-benchmark")
         self.host, self.port = host, port or free_port()
         self.namespace = namespace
@@ -16,7 +17,8 @@ class Redis:
         self.process = box.start(
             "redis", ["redis-server", "--port", self.port, "--bind", host,
                       "--save", "", "--appendonly", "no", "--protected-mode",
-                      "no", "--dir", box.folder], namespace=namespace)
+                      "no", "--dir", box.folder, *options],
+            namespace=namespace)
         self.process.says("Ready to accept connections")
 
 
