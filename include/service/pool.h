@@ -22,6 +22,9 @@
 struct peer;
 struct tunnel;
 
+/* What the ambassador at a place says of the service. */
+enum place_told { TOLD_NOTHING, TOLD_NOT_OFFERED, TOLD_DOWN, TOLD_UP };
+
 struct place {
     struct list node; /* in the pool, or removed: nowhere */
     struct endpoint endpoint;
@@ -39,6 +42,11 @@ struct place {
     char unfit[96];      /* what its health check says against it; "" */
     bool is_probed;      /* one connection tries it after a rest */
     bool is_removed;     /* gone with its last connection */
+
+    /* Consumed: what is said there. */
+    enum place_told told;
+    uint32_t told_load;           /* streams, those of others too */
+    const struct tunnel *told_by; /* by whose peer; only compared */
 };
 
 struct pool {

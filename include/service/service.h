@@ -47,6 +47,8 @@ struct service {
     bool is_removed; /* goes with its last passage */
     bool was_usable; /* as last told */
 
+    bool is_offered_nowhere; /* consumed: they say so at every place */
+
     /* Ever. */
     uint64_t connections;
     uint64_t failed; /* found no place */
