@@ -25,6 +25,7 @@ struct candidate {
     uint64_t key;        /* of the endpoint, for BALANCE_HASH */
     int64_t current;     /* of BALANCE_ROUND_ROBIN, kept between calls */
     bool counts;         /* set by balance_choose(): one to choose among */
+    uint32_t told_load;  /* connections it says that it has; or 0 */
 };
 
 #define BALANCE_NONE SIZE_MAX

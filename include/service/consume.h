@@ -10,8 +10,22 @@
  * refuses, and waits while there is none.
  */
 
-/* No tunnel to |place|, or one to somebody who may not claim to offer it. */
+/*
+ * No tunnel to |place|, or one to somebody who may not claim to offer it or who
+ * says that it does not, or that the service is not up there.
+ */
 const char *consume_obstacle(void *service, const struct place *place);
+
+/*
+ * Heed what |tunnel|'s peer (NULL: every peer) says that it offers; true if
+ * that opens or bars a place.  Harmless for other roles.
+ */
+bool consume_hear(struct service *service, const struct tunnel *tunnel);
+/* |tunnel| has ended: what was said in it counts no more. */
+void consume_forget(struct service *service, const struct tunnel *tunnel);
+
+/* What the ambassador at |place| says against it (static text), or NULL. */
+const char *consume_objection(const struct place *place);
 
 /* The tunnel to |place| that takes streams now, or NULL. */
 struct tunnel *consume_tunnel(const struct place *place);

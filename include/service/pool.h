@@ -24,6 +24,9 @@
 struct peer;
 struct tunnel;
 
+/* What the ambassador at a place says of the service. */
+enum place_told { TOLD_NOTHING, TOLD_NOT_OFFERED, TOLD_DOWN, TOLD_UP };
+
 struct place {
     struct list node; /* in pool.places or in pool.removed */
     struct endpoint endpoint;
@@ -46,6 +49,11 @@ struct place {
     bool is_removed;     /* gone with its last connection */
     bool is_demoted;     /* it has lost the role that is wanted */
     uint32_t moved;      /* connections, while service/moving counts them */
+
+    /* Consumed: what is said there. */
+    enum place_told told;
+    uint32_t told_load;           /* streams, those of others too */
+    const struct tunnel *told_by; /* by whose peer; only compared */
 };
 
 /* What an operator says about choosing. */

@@ -64,6 +64,7 @@ struct tunnel_summary {
     uint64_t sent_bytes;
     uint64_t received_bytes;
     int64_t expires;
+    struct offers *offers; /* of the peer; owned; NULL: it has not said */
 };
 
 struct board_report {

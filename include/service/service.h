@@ -53,6 +53,8 @@ struct service {
     bool is_removed;      /* goes with its last passage */
     bool was_usable;      /* as last told */
 
+    bool is_offered_nowhere; /* consumed: they say so at every place */
+
     /* Ever. */
     uint64_t connections;
     uint64_t failed; /* found no place */
@@ -96,8 +98,8 @@ void passage_end(struct passage *passage);
 
 /*
  * The next place not tried yet; it is |passage->place| then.  False if there
- * is none, or no budget for a retry; |passage->failure| says why if no failure
- * has done so before.
+ * is none, of which |passage->request.obstacle| knows more, or no budget for a
+ * retry.
  */
 MUST_CHECK bool passage_choose(struct passage *passage);
 /* It did not work out there. |is_fault|: of the place. */

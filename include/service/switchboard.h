@@ -5,6 +5,7 @@
 #include "base/table.h"
 #include "discovery/endpoint.h"
 #include "service/arrival.h"
+#include "service/catalogue.h"
 #include "service/health.h"
 #include "service/service.h"
 #include "tunnel/handshaker.h"
@@ -28,6 +29,7 @@ struct switchboard {
     struct list peers;                       /* of struct shared_peer */
     const struct switchboard_events *events; /* borrowed */
     void *context;
+    struct catalogue catalogue;
     bool is_draining;
 };
 

@@ -20,8 +20,13 @@ struct handshaker;
  * Owned by the worker, embedded; nothing in it is for another thread.
  */
 struct host_events {
+    /* It is established, and what is said to it now comes right behind HELLO;
+     * may be NULL. */
+    void (*tunnel_opened)(void *context, struct tunnel *tunnel);
     /* Whether streams may be opened to the peer has changed. */
     void (*tunnel_changed)(void *context, struct tunnel *tunnel);
+    /* The peer says that it offers something else; may be NULL. */
+    void (*offers_changed)(void *context, struct tunnel *tunnel);
     /*
      * The peer asks for a service: give |stream| a relay as owner, or refuse
      * it, before returning.

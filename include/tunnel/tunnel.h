@@ -82,6 +82,7 @@ struct tunnel_report {
     uint64_t sent_bytes;     /* on the wire */
     uint64_t received_bytes; /* on the wire */
     int64_t expires;         /* the peer's certificate, seconds since 1970 */
+    const struct offers *offers; /* what it offers us, borrowed, or NULL */
     struct session_stats session;
 };
 

@@ -24,12 +24,14 @@ enum frame_type {
     FRAME_PING = 0x09,
     FRAME_GOAWAY = 0x0a,
     FRAME_CLOSE = 0x0b,
-    FRAME_FIRST_OPTIONAL = 0x80
+    FRAME_OFFERS = 0x80,
+    FRAME_FIRST_OPTIONAL = 0x80 /* who does not know it skips it */
 };
 
 enum {
-    FRAME_FLAG_FIN = 0x01,   /* of DATA */
-    FRAME_FLAG_ANSWER = 0x01 /* of PING */
+    FRAME_FLAG_FIN = 0x01,    /* of DATA */
+    FRAME_FLAG_ANSWER = 0x01, /* of PING */
+    FRAME_FLAG_PARTIAL = 0x01 /* of OFFERS */
 };
 
 #define FRAME_HEADER 8u
@@ -39,6 +41,7 @@ enum {
 #define FRAME_MAX_DATA (FRAME_MAX - FRAME_DATA_HEADER)
 #define FRAME_MAX_OPEN 1024u /* payload */
 #define FRAME_MAX_REASON 128u
+#define FRAME_MAX_OFFERS 8192u /* payload: fits in one record with HELLO */
 #define FRAME_MAX_OFFSET (UINT64_C(1) << 62)
 
 struct frame_header {
@@ -79,6 +82,8 @@ void frame_put_ping(struct bytes_writer *writer, uint64_t number, bool answer);
 void frame_put_goaway(struct bytes_writer *writer, uint16_t code);
 void frame_put_close(struct bytes_writer *writer, uint16_t code,
                      const char *reason);
+void frame_put_offers(struct bytes_writer *writer, const uint8_t *list,
+                      size_t length, bool is_partial);
 
 #define FRAME_WINDOW_BYTES (FRAME_HEADER + 16u)
 #define FRAME_LARGEST_CONTROL (FRAME_HEADER + 2u + FRAME_MAX_REASON)

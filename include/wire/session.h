@@ -7,6 +7,7 @@
 #include "wire/code.h"
 #include "wire/limits.h"
 #include "wire/metadata.h"
+#include "wire/offers.h"
 #include "wire/stream.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -56,6 +57,7 @@ enum session_event_type {
     SESSION_RESET,       /* the peer's direction ended abruptly: |code| */
     SESSION_STOPPED,     /* the peer wants no more bytes: |code| */
     SESSION_GOING_AWAY,  /* no new streams to this peer; |code| */
+    SESSION_OFFERS,      /* session_peer_offers() is another list now */
     SESSION_CLOSED       /* CLOSE: |code|, |reason| */
 };
 
@@ -196,6 +198,19 @@ void session_take_back(struct session *session, struct stream *stream,
 /* Walk the streams that have an owner; start with |position| 0. */
 struct stream *session_next_stream(const struct session *session,
                                    size_t *position);
+
+/* ---- what is offered ---- */
+
+/*
+ * Tell the peer what we offer it now, |offers|, a copy of which replaces what
+ * was told before or has yet to be sent.  At most ten a second are welcome.
+ */
+MUST_CHECK enum status session_offer(struct session *session,
+                                     const struct offers *offers);
+/* What the peer was last told, or soon will be; NULL: nothing yet. */
+const struct offers *session_offered(const struct session *session);
+/* What the peer offers us; NULL: it has not said. */
+const struct offers *session_peer_offers(const struct session *session);
 
 /* ---- the end ---- */
 

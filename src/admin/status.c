@@ -140,6 +140,25 @@ static json_t *services_value(const struct status_document *document)
 
 /* ---- the rest ---- */
 
+/* What the peer says that it offers us; null if it has not said. */
+static json_t *offers_value(const struct offers *offers)
+{
+    struct bytes_reader reader;
+    struct offer offer;
+    json_t *array;
+
+    if (!offers)
+        return json_null();
+    array = json_array();
+    reader = bytes_reader(offers->bytes, offers->length);
+    while (offers_next(&reader, &offer))
+        array =
+            append(array, OBJECT({ "name", text_value(offer.name) },
+                                 { "usable", json_boolean(offer.is_usable) },
+                                 { "load", number_value(offer.load) }));
+    return array;
+}
+
 static json_t *tunnel_value(const struct tunnel_summary *tunnel)
 {
     const char *state = tunnel->is_draining ? "draining"
@@ -162,7 +181,11 @@ static json_t *tunnel_value(const struct tunnel_summary *tunnel)
                   { "age_s", number_value(tunnel->age_us / CLOCK_SECOND) },
                   { "sent_bytes", number_value(tunnel->sent_bytes) },
                   { "received_bytes", number_value(tunnel->received_bytes) },
-                  { "days_left", days_value(tunnel->expires) });
+                  { "days_left", days_value(tunnel->expires) },
+                  { "offers", offers_value(tunnel->offers) },
+                  { "offers_partial",
+                    json_boolean(tunnel->offers &&
+                                 tunnel->offers->is_partial) });
 }
 
 static json_t *tunnels_value(const struct status_document *document)

@@ -184,8 +184,11 @@ static size_t pick(const struct candidate *candidates, size_t count,
 static uint64_t cost(const struct candidate *candidate)
 {
     uint64_t latency = candidate->latency_us ? candidate->latency_us : 1;
+    uint64_t queue = candidate->active > candidate->told_load
+                         ? candidate->active
+                         : candidate->told_load;
 
-    return latency * ((uint64_t)candidate->active + 1);
+    return latency * (queue + 1);
 }
 
 /* The better of two picked at random: nearly the best, without a herd. */

@@ -41,25 +41,113 @@ const char *consume_obstacle(void *context, const struct place *place)
         return "no tunnel to it";
     if (!service_matches(&service->options.peers, tunnel_peer(tunnel)))
         return "who is there may not claim to offer it";
+    /* If nobody offers it, to be denied at once is better than to wait. */
+    if (place->told == TOLD_NOT_OFFERED && service->is_offered_nowhere)
+        return NULL;
+    return consume_objection(place);
+}
+
+/* ---- what the peers say ---- */
+
+const char *consume_objection(const struct place *place)
+{
+    switch (place->told) {
+    case TOLD_NOTHING:
+    case TOLD_UP:
+        break;
+    case TOLD_NOT_OFFERED:
+        return "the peer does not offer it to us";
+    case TOLD_DOWN:
+        return "the peer says that the service is not up";
+    }
     return NULL;
 }
 
-/* Why there is no tunnel, as the last who was dialled has it. */
-static const char *why_no_tunnel(const struct service *service)
+static void hear_place(struct place *place, const char *name,
+                       const struct tunnel *tunnel)
 {
+    const struct offers *offers = session_peer_offers(tunnel_session(tunnel));
+    struct offer offer = { .load = 0 };
+
+    place->told_by = tunnel;
+    if (!offers)
+        place->told = TOLD_NOTHING; /* an older ambassador */
+    else if (offers_find(offers, name, &offer))
+        place->told = offer.is_usable ? TOLD_UP : TOLD_DOWN;
+    else
+        place->told = offers->is_partial ? TOLD_NOTHING : TOLD_NOT_OFFERED;
+    place->told_load = offer.load;
+}
+
+/* True if that is news. */
+static bool look_for_hope(struct service *service)
+{
+    bool was_nowhere = service->is_offered_nowhere;
+
+    service->is_offered_nowhere = !list_is_empty(&service->pool.places);
+    LIST_EACH(&service->pool.places, node)
+    {
+        if (LIST_ITEM(node, struct place, node)->told != TOLD_NOT_OFFERED)
+            service->is_offered_nowhere = false;
+    }
+    return service->is_offered_nowhere != was_nowhere;
+}
+
+bool consume_hear(struct service *service, const struct tunnel *tunnel)
+{
+    bool is_news = false;
+
+    if (service->options.role != SERVICE_CONSUME)
+        return false;
+    LIST_EACH(&service->pool.places, node)
+    {
+        struct place *place = LIST_ITEM(node, struct place, node);
+        const struct tunnel *used = consume_tunnel(place);
+        enum place_told before = place->told;
+
+        if (used && (!tunnel || used == tunnel))
+            hear_place(place, service->options.name, used);
+        is_news = is_news || place->told != before;
+    }
+    return look_for_hope(service) || is_news;
+}
+
+void consume_forget(struct service *service, const struct tunnel *tunnel)
+{
+    LIST_EACH(&service->pool.places, node)
+    {
+        struct place *place = LIST_ITEM(node, struct place, node);
+
+        if (place->told_by != tunnel)
+            continue;
+        place->told_by = NULL;
+        place->told = TOLD_NOTHING;
+        place->told_load = 0;
+    }
+    (void)look_for_hope(service);
+}
+
+/* Why there is no place, as the first who says anything has it. */
+static const char *why_no_place(const struct passage *passage)
+{
+    const struct service *service = passage->service;
+
     LIST_EACH(&service->pool.places, node)
     {
         const struct place *place = LIST_ITEM(node, struct place, node);
         struct peer_report report = { .failure = "" };
 
+        if (consume_objection(place))
+            return consume_objection(place);
         if (place->peer)
             peer_report(place->peer, &report);
         if (*report.failure)
             return report.failure;
     }
-    return list_is_empty(&service->pool.places)
-               ? "nobody to dial is known, and nobody has dialled us"
-               : "no tunnel to a peer that may offer it";
+    if (list_is_empty(&service->pool.places))
+        return "nobody to dial is known, and nobody has dialled us";
+    return passage->request.obstacle ? passage->request.obstacle
+                                     : "no tunnel to a peer that may offer it";
 }
 
 static void log_failure(const struct outward *outward)
@@ -70,9 +158,8 @@ static void log_failure(const struct outward *outward)
     LOG_LIMITED(20, LOG_WARNING, "connection_failed",
                 log_text("service", passage->service->options.name),
                 log_text("from", address_format(&outward->from, from)),
-                log_text("reason", *passage->failure
-                                       ? passage->failure
-                                       : why_no_tunnel(passage->service)));
+                log_text("reason", *passage->failure ? passage->failure
+                                                     : why_no_place(passage)));
 }
 
 static void give_up(struct passage *passage)

@@ -36,8 +36,10 @@ static void give_up(struct passage *passage)
     LOG_LIMITED(20, LOG_WARNING, "connection_failed",
                 log_text("service", passage->service->options.name),
                 log_text("from", address_format(&onward->from, from)),
-                log_text("reason",
-                         *passage->failure ? passage->failure : "no endpoint"));
+                log_text("reason", *passage->failure ? passage->failure
+                                   : passage->request.obstacle
+                                       ? passage->request.obstacle
+                                       : "no endpoint"));
     bridge_abort(&onward->bridge);
 }
 

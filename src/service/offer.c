@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "service/offer.h"
 #include "net/proxy_protocol.h"
+#include "service/catalogue.h"
 #include "service/reach.h"
 #include "tunnel/relay.h"
 #include "tunnel/tunnel.h"
@@ -134,6 +135,7 @@ static void ended(struct relay *relay, enum relay_ending ending)
     service->down_bytes += relay->down_bytes;
     reach_cancel(&inward->reach);
     passage_end(&inward->reach.passage);
+    catalogue_load_changed(service->board);
     free(inward);
 }
 
@@ -158,6 +160,7 @@ void offer_open(struct service *service, struct tunnel *tunnel,
         refuse(tunnel, stream, CODE_OVERLOAD);
         return;
     }
+    catalogue_load_changed(service->board);
     inward->reach.connected = connected;
     inward->reach.exhausted = exhausted;
     inward->metadata = *metadata;

@@ -70,6 +70,9 @@ static struct place *get_place(struct pool *pool, const struct address *address)
         list_remove(node);
         place->is_removed = place->is_demoted = false;
         place->unfit[0] = '\0';
+        place->told = TOLD_NOTHING;
+        place->told_load = 0;
+        place->told_by = NULL;
         return place;
     }
     place = calloc(1, sizeof(*place));
@@ -203,6 +206,7 @@ static struct candidate candidate_of(const struct pool *pool,
         .priority = pool_rank(place),
         .weight = ripe_weight(pool, place, request->now_us),
         .active = place->active,
+        .told_load = place->told_load,
         .latency_us = place->latency_us,
         .key = balance_key(&place->endpoint.address.any,
                            place->endpoint.address.length),

@@ -2,6 +2,7 @@
 #include "service/report.h"
 #include "base/text.h"
 #include "crypto/spiffe.h"
+#include "service/consume.h"
 #include "service/switchboard.h"
 #include "tunnel/peer.h"
 #include "tunnel/tunnel.h"
@@ -19,6 +20,11 @@ static void describe_state(const struct place *place, uint64_t now_us,
     if (*place->unfit)
         text_format(report->failure, sizeof(report->failure), "%s",
                     place->unfit);
+    if (consume_objection(place)) {
+        report->state = "down";
+        text_format(report->failure, sizeof(report->failure), "%s",
+                    consume_objection(place));
+    }
     if (!place->peer)
         return;
     peer_report(place->peer, &peer);
@@ -75,7 +81,7 @@ static bool describe_service(struct service *service,
     return true;
 }
 
-static void describe_tunnel(const struct tunnel *tunnel, uint32_t worker,
+static bool describe_tunnel(const struct tunnel *tunnel, uint32_t worker,
                             struct tunnel_summary *summary)
 {
     struct tunnel_report report;
@@ -100,6 +106,10 @@ static void describe_tunnel(const struct tunnel *tunnel, uint32_t worker,
     text_format(summary->node, sizeof(summary->node), "%s", report.node);
     text_format(summary->version, sizeof(summary->version), "%s",
                 report.version);
+    if (!report.offers)
+        return true;
+    summary->offers = offers_copy(report.offers);
+    return summary->offers != NULL;
 }
 
 static size_t length_of(const struct list *head)
@@ -138,8 +148,9 @@ static bool describe_tunnels(const struct switchboard *board,
         return false;
     LIST_EACH(&board->host.tunnels, node)
     {
-        describe_tunnel(tunnel_of_node(node), report->worker,
-                        &report->tunnels[report->tunnel_count++]);
+        if (!describe_tunnel(tunnel_of_node(node), report->worker,
+                             &report->tunnels[report->tunnel_count++]))
+            return false;
     }
     return true;
 }
@@ -166,6 +177,8 @@ void board_report_free(struct board_report *report)
         return;
     for (size_t i = 0; report->services && i < report->service_count; i++)
         free(report->services[i].places);
+    for (size_t i = 0; report->tunnels && i < report->tunnel_count; i++)
+        free(report->tunnels[i].offers);
     free(report->services);
     free(report->tunnels);
     free(report);

@@ -93,11 +93,8 @@ bool passage_choose(struct passage *passage)
         !budget_take(&service->budget, passage->request.now_us))
         return false;
     passage->place = pool_choose(&service->pool, &passage->request);
-    if (!passage->place) {
-        if (*passage->failure == '\0' && passage->request.obstacle)
-            passage->failure = passage->request.obstacle;
+    if (!passage->place)
         return false;
-    }
     passage->rank = pool_rank(passage->place);
     pool_begin(passage->place);
     return true;
@@ -180,6 +177,15 @@ void service_retry(struct service *service)
     look_at_waiting(service);
 }
 
+/* Unfit ones are used as well, if that was asked for, once all are. */
+static bool may_use(const struct service *service, const struct place *place)
+{
+    const struct pool_policy *policy = &service->pool.policy;
+
+    return *place->unfit == '\0' ||
+           (policy->rule.min_healthy > 0 && !policy->needs_role);
+}
+
 bool service_is_usable(struct service *service)
 {
     struct list *places = &service->pool.places;
@@ -188,8 +194,9 @@ bool service_is_usable(struct service *service)
     {
         const struct place *place = LIST_ITEM(node, struct place, node);
 
-        if (!*place->unfit && (!service->find_obstacle ||
-                               !service->find_obstacle(service, place)))
+        if (may_use(service, place) &&
+            (!service->find_obstacle ||
+             !service->find_obstacle(service, place)))
             return true;
     }
     return false;

@@ -166,12 +166,14 @@ static void tell_usable(struct service *service)
 {
     bool usable = service_is_usable(service);
 
-    if (service->options.role != SERVICE_CONSUME ||
-        usable == service->was_usable)
+    if (usable == service->was_usable)
         return;
     service->was_usable = usable;
-    service->board->events->usable_changed(service->board->context,
-                                           service->options.name, usable);
+    if (service->options.role == SERVICE_CONSUME)
+        service->board->events->usable_changed(service->board->context,
+                                               service->options.name, usable);
+    if (service->options.role == SERVICE_OFFER)
+        catalogue_changed(service->board);
 }
 
 static bool endpoints_have_place(const struct endpoints *endpoints,
@@ -226,6 +228,7 @@ enum status switchboard_place(struct switchboard *board, enum service_role role,
             remove_place(service, place);
     }
     moving_look(service);
+    (void)consume_hear(service, NULL);
     service_retry(service);
     tell_usable(service);
     return status;
@@ -260,6 +263,7 @@ void switchboard_judge(struct switchboard *board, enum service_role role,
     for (size_t i = 0; i < count; i++)
         judge_place(service, &verdicts[i]);
     service_retry(service);
+    tell_usable(service);
 }
 
 /* Nothing that was known of the places is: they are asked something else. */
@@ -275,6 +279,7 @@ static void forget_verdicts(struct service *service)
     }
     if (!is_asked)
         service_retry(service);
+    tell_usable(service);
 }
 
 /* ---- tunnels that dialled us are places too, where that is wanted ---- */
@@ -334,6 +339,27 @@ static void tunnel_changed(void *context, struct tunnel *tunnel)
             continue;
         if (tunnel_is_usable(tunnel))
             add_inbound(service, tunnel);
+        (void)consume_hear(service, tunnel);
+        service_retry(service);
+        tell_usable(service);
+    }
+}
+
+static void tunnel_opened(void *context, struct tunnel *tunnel)
+{
+    catalogue_tell(context, tunnel);
+}
+
+static void offers_changed(void *context, struct tunnel *tunnel)
+{
+    struct switchboard *board = context;
+
+    LIST_EACH(&board->services, node)
+    {
+        struct service *service = LIST_ITEM(node, struct service, node);
+
+        if (!consume_hear(service, tunnel))
+            continue;
         service_retry(service);
         tell_usable(service);
     }
@@ -350,6 +376,7 @@ static void tunnel_ended(void *context, struct tunnel *tunnel)
 
         if (place)
             pool_remove(&service->pool, place);
+        consume_forget(service, tunnel);
         tell_usable(service);
     }
 }
@@ -386,11 +413,13 @@ static void stream_opened(void *context, struct tunnel *tunnel,
         offer_open(service, tunnel, stream, metadata);
 }
 
-static const struct host_events host_events = { .tunnel_changed =
-                                                    tunnel_changed,
-                                                .tunnel_ended = tunnel_ended,
-                                                .stream_opened =
-                                                    stream_opened };
+static const struct host_events host_events = {
+    .tunnel_opened = tunnel_opened,
+    .offers_changed = offers_changed,
+    .tunnel_changed = tunnel_changed,
+    .tunnel_ended = tunnel_ended,
+    .stream_opened = stream_opened
+};
 
 /* ---- what the main thread says ---- */
 
@@ -508,6 +537,7 @@ enum status switchboard_apply(struct switchboard *board,
     }
     sweep(board);
     offer_tunnels(board);
+    catalogue_changed(board);
     return status;
 }
 
@@ -562,12 +592,16 @@ enum status switchboard_init(struct switchboard *board,
     list_init(&board->peers);
     host->events = &host_events;
     host->context = board;
-    return host_init(&board->host, host);
+    if (host_init(&board->host, host) != STATUS_OK)
+        return STATUS_NO_MEMORY;
+    catalogue_init(board);
+    return STATUS_OK;
 }
 
 void switchboard_stop(struct switchboard *board)
 {
     board->is_draining = board->host.is_draining = true;
+    catalogue_stop(board);
     LIST_EACH(&board->services, node)
     {
         struct service *service = LIST_ITEM(node, struct service, node);

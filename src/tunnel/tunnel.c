@@ -214,6 +214,8 @@ enum status tunnel_open(const struct tunnel_options *options,
     list_append(&options->host->tunnels, &tunnel->node);
     tunnel_touch(tunnel);
     *opened = tunnel;
+    if (options->host->events->tunnel_opened)
+        options->host->events->tunnel_opened(options->host->context, tunnel);
     return STATUS_OK;
 }
 
@@ -292,6 +294,7 @@ void tunnel_report(const struct tunnel *tunnel, struct tunnel_report *report)
         .sent_bytes = tunnel->sent_bytes,
         .received_bytes = tunnel->received_bytes,
         .expires = tls_peer_expires(tunnel->tls),
+        .offers = session_peer_offers(tunnel->session),
     };
     session_stats(tunnel->session, &report->session);
 }

@@ -46,6 +46,7 @@ struct tunnel {
 
     bool is_dialler;
     bool is_draining;
+    bool is_news; /* it changed, which is told behind the record */
     bool closing;
 };
 

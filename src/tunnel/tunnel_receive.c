@@ -82,7 +82,7 @@ static void react(struct tunnel *tunnel, const struct session_event *event)
         break;
     case SESSION_READY:
         became_ready(tunnel);
-        tunnel_tell_changed(tunnel);
+        tunnel->is_news = true;
         break;
     case SESSION_OPENED:
         host->events->stream_opened(host->context, tunnel, event->stream,
@@ -102,12 +102,27 @@ static void react(struct tunnel *tunnel, const struct session_event *event)
         relay_stream_stopped(event->stream->owner, event->code);
         break;
     case SESSION_GOING_AWAY:
-        tunnel_tell_changed(tunnel);
+        tunnel->is_news = true;
+        break;
+    case SESSION_OFFERS:
+        if (host->events->offers_changed)
+            host->events->offers_changed(host->context, tunnel);
         break;
     case SESSION_CLOSED:
         tunnel_end(tunnel, code_text(event->code), event->reason);
         break;
     }
+}
+
+/*
+ * Told behind the record: HELLO and what the peer offers come in one, and only
+ * with both is it known what may be opened.
+ */
+static void tell_news(struct tunnel *tunnel)
+{
+    if (tunnel->is_news && !tunnel->closing)
+        tunnel_tell_changed(tunnel);
+    tunnel->is_news = false;
 }
 
 /* Frames of one record. */
@@ -128,6 +143,7 @@ static void take(struct tunnel *tunnel, const uint8_t *plaintext, size_t length)
         }
         react(tunnel, &event);
     } while (event.type != SESSION_NOTHING && !tunnel->closing);
+    tell_news(tunnel);
 }
 
 static void fail_tls(struct tunnel *tunnel, enum status status)

@@ -22,6 +22,7 @@ static const struct shape shapes[] = {
     [FRAME_PING] = { 8, 8, FRAME_FLAG_ANSWER, SESSION },
     [FRAME_GOAWAY] = { 2, 2, 0, SESSION },
     [FRAME_CLOSE] = { 2, 2 + FRAME_MAX_REASON, 0, SESSION },
+    [FRAME_OFFERS] = { 0, FRAME_MAX_OFFERS, FRAME_FLAG_PARTIAL, SESSION },
 };
 
 struct frame_header frame_decode_header(const uint8_t *bytes)
@@ -139,4 +140,12 @@ void frame_put_close(struct bytes_writer *writer, uint16_t code,
     frame_encode_header(writer, FRAME_CLOSE, 0, 2 + length, 0);
     bytes_put_u16(writer, code);
     bytes_put(writer, reason, length);
+}
+
+void frame_put_offers(struct bytes_writer *writer, const uint8_t *list,
+                      size_t length, bool is_partial)
+{
+    frame_encode_header(writer, FRAME_OFFERS,
+                        is_partial ? FRAME_FLAG_PARTIAL : 0, length, 0);
+    bytes_put(writer, list, length);
 }

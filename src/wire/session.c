@@ -12,6 +12,8 @@ enum {
     GLITCHES_A_SECOND = 10,
     PINGS = 20,
     PINGS_A_SECOND = 10,
+    OFFERS = 20,
+    OFFERS_A_SECOND = 10,
     RETRY_ROOM_US = 20000,
     WAKE_ON_RETRY = 256
 };
@@ -43,6 +45,7 @@ struct session *session_new(const struct session_options *options)
     bucket_init(&session->glitches, GLITCHES, GLITCHES_A_SECOND,
                 options->now_us);
     bucket_init(&session->pings, PINGS, PINGS_A_SECOND, options->now_us);
+    bucket_init(&session->offers, OFFERS, OFFERS_A_SECOND, options->now_us);
     list_init(&session->control);
     list_init(&session->lazy);
     list_init(&session->starved);
@@ -71,6 +74,8 @@ void session_free(struct session *session)
     while ((stream = table_next(&session->streams, &position)))
         free_stream(session, stream);
     table_clear(&session->streams);
+    free(session->offered);
+    free(session->peer_offers);
     free(session->partial);
     free(session);
 }
@@ -342,6 +347,32 @@ struct stream *session_next_stream(const struct session *session,
         if (stream->owner)
             return stream;
     return NULL;
+}
+
+/* ---- what is offered ---- */
+
+enum status session_offer(struct session *session, const struct offers *offers)
+{
+    struct offers *copy;
+
+    ASSERT(offers->length <= FRAME_MAX_OFFERS);
+    copy = offers_copy(offers);
+    if (!copy)
+        return STATUS_NO_MEMORY;
+    free(session->offered);
+    session->offered = copy;
+    session->offers_due = true;
+    return STATUS_OK;
+}
+
+const struct offers *session_offered(const struct session *session)
+{
+    return session->offered;
+}
+
+const struct offers *session_peer_offers(const struct session *session)
+{
+    return session->peer_offers;
 }
 
 /* ---- time and the end ---- */

@@ -27,6 +27,7 @@ struct session {
     struct liveness liveness;
     struct bucket glitches;
     struct bucket pings;
+    struct bucket offers; /* lists of the peer's */
 
     /* Numbers of streams. */
     uint32_t last_opened;   /* by us; 0: none */
@@ -45,8 +46,11 @@ struct session {
     enum code close_code;
     char close_reason[FRAME_MAX_REASON + 1];
     char peer_reason[FRAME_MAX_REASON + 1];
-    uint64_t ping_number;   /* to ask */
-    uint64_t answer_number; /* to answer */
+    uint64_t ping_number;       /* to ask */
+    uint64_t answer_number;     /* to answer */
+    struct offers *offered;     /* owned; NULL: nothing yet */
+    struct offers *peer_offers; /* likewise */
+    bool offers_due;
     bool hello_due;
     bool peer_ready; /* its HELLO is here */
     bool streams_due;

@@ -102,6 +102,30 @@ static const char *take_goaway(struct session *session, struct arrival *arrival,
     return NULL;
 }
 
+static const char *take_offers(struct session *session, struct arrival *arrival,
+                               struct session_event *event)
+{
+    struct offers offers = {
+        .bytes = arrival->payload,
+        .length = arrival->header.length,
+        .is_partial = arrival->header.flags & FRAME_FLAG_PARTIAL,
+    };
+    const char *fault = NULL;
+
+    if (!offers_are_sound(&offers))
+        return "malformed offers";
+    if (!bucket_take(&session->offers, arrival->now_us))
+        fault = glitch(session, arrival->now_us);
+    if (fault ||
+        (session->peer_offers && offers_equal(session->peer_offers, &offers)))
+        return fault;
+    /* Without memory it is as if the peer had never said. */
+    free(session->peer_offers);
+    session->peer_offers = offers_copy(&offers);
+    event->type = SESSION_OFFERS;
+    return NULL;
+}
+
 static const char *take_close(struct session *session, struct arrival *arrival,
                               struct session_event *event)
 {
@@ -383,7 +407,7 @@ static handler *const handlers[] = {
     [FRAME_WINDOW] = take_window,       [FRAME_RESET] = take_reset,
     [FRAME_STOP] = take_stop,           [FRAME_STREAMS] = take_streams,
     [FRAME_PING] = take_ping,           [FRAME_GOAWAY] = take_goaway,
-    [FRAME_CLOSE] = take_close,
+    [FRAME_CLOSE] = take_close,         [FRAME_OFFERS] = take_offers,
 };
 
 /* ---- frames out of bytes ---- */

@@ -48,8 +48,12 @@ static void put_session_frames(struct session *session,
     }
     if (session->goaway_due)
         frame_put_goaway(writer, (uint16_t)session->goaway_code);
+    if (session->offers_due)
+        frame_put_offers(writer, session->offered->bytes,
+                         session->offered->length,
+                         session->offered->is_partial);
     session->answer_due = session->ping_due = session->streams_due =
-        session->goaway_due = false;
+        session->goaway_due = session->offers_due = false;
 }
 
 /* ---- about streams ---- */
@@ -254,7 +258,7 @@ static bool put_data(struct session *session, struct bytes_writer *writer,
 static bool session_frames_are_due(const struct session *session)
 {
     return session->hello_due || session->answer_due || session->ping_due ||
-           session->streams_due || session->goaway_due;
+           session->streams_due || session->goaway_due || session->offers_due;
 }
 
 bool session_wants_to_send(const struct session *session, uint64_t now_us)

@@ -9,6 +9,7 @@
 #include "fault/failing.h"
 #include "support/service/pair.h"
 #include "support/sockets.h"
+#include "tunnel/tunnel.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -197,6 +198,8 @@ static void part(struct pair *pair)
         loop_turn(pair->loop, CLOCK_MS);
     }
     pair_pass(pair, 2 * CLOCK_MS);
+    /* Only what is asked for from now on tells of offers. */
+    loop_timer_stop(&pair->boards[PAIR_OFFERER].catalogue.timer);
 }
 
 /* Told where the offerer is: dials it.  Whether there is a tunnel, soon. */
@@ -209,6 +212,24 @@ static bool meet(struct pair *pair)
     while (!pair->usable && clock_now_us() < until_us)
         loop_turn(pair->loop, CLOCK_MS);
     return pair->usable;
+}
+
+static bool is_told(const struct pair *pair)
+{
+    struct list *first = list_first(&pair->boards[PAIR_OFFERER].host.tunnels);
+
+    return first && session_offered(tunnel_session(tunnel_of_node(first)));
+}
+
+/* What could not be said of offers for want of memory is said later. */
+static void expect_told(struct pair *pair)
+{
+    uint64_t until_us = clock_now_us() + patience_us;
+
+    while (!is_told(pair)) {
+        ASSERT(clock_now_us() < until_us);
+        loop_turn(pair->loop, CLOCK_MS);
+    }
 }
 
 /* From "there it is" over the dial and the handshake to HELLO, at both ends. */
@@ -231,6 +252,7 @@ static void sweep_tunnel(struct pair *pair)
             missed += !has_met;
             ASSERT(place(pair, 1)); /* with memory again, as a reload does */
             recover(pair);
+            expect_told(pair);
             ASSERT(exchange(pair));
             recover(pair);
         }

@@ -255,6 +255,21 @@ static void check(void)
     }
 }
 
+/* Without memory it is told later; whoever has a list has all of it. */
+static void offer(int side, uint32_t load)
+{
+    uint8_t bytes[64];
+    struct bytes_writer writer = bytes_writer(bytes, sizeof(bytes));
+    const struct offer offer = { "redis", true, load };
+    struct offers offers = { .bytes = bytes };
+    const struct offers *heard = session_peer_offers(world.sessions[side]);
+
+    ASSERT(offers_put(&writer, &offer));
+    offers.length = bytes_written(&writer);
+    (void)!session_offer(world.sessions[side], &offers);
+    ASSERT(!heard || heard->length == offers.length);
+}
+
 /* Whether it came to its end. */
 static bool run(void)
 {
@@ -265,6 +280,8 @@ static bool run(void)
         if (turn == 0)
             open_all();
         act(turn);
+        if (turn % 4 == 0)
+            offer(turn / 4 % 2, (uint32_t)turn);
         check();
         world.now_us += 30 * CLOCK_MS;
         for (int side = 0; side < 2; side++)

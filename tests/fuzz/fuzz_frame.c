@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static bool is_of_session(uint8_t type)
 {
-    return type == FRAME_HELLO || type >= FRAME_STREAMS;
+    return type == FRAME_HELLO || type >= FRAME_STREAMS; /* OFFERS too */
 }
 
 /* The frame again, from its fields; false if its type has none that are fixed.
@@ -53,6 +53,11 @@ static bool put_again(const struct frame_header *header,
         frame_put_ping(writer, bytes_take_u64(reader),
                        header->flags & FRAME_FLAG_ANSWER);
         return true;
+    case FRAME_OFFERS:
+        second = bytes_left(reader);
+        frame_put_offers(writer, bytes_take(reader, (size_t)second),
+                         (size_t)second, header->flags & FRAME_FLAG_PARTIAL);
+        return true;
     case FRAME_GOAWAY:
         frame_put_goaway(writer, bytes_take_u16(reader));
         return true;
@@ -69,7 +74,7 @@ static void check_known(const struct frame_header *header, const uint8_t *frame)
     struct bytes_writer writer = bytes_writer(again, sizeof(again));
 
     ASSERT(is_of_session(header->type) == (header->stream == 0));
-    ASSERT(header->length > 0);
+    ASSERT(header->length > 0 || header->type == FRAME_OFFERS);
     if (!put_again(header, &reader, &writer))
         return;
     ASSERT(!reader.failed && bytes_left(&reader) == 0 && !writer.failed);

@@ -31,6 +31,7 @@ static struct {
     size_t starts[2], lengths[2];
     unsigned generations[FLOWS]; /* how many streams each opened */
     uint64_t now_us;
+    uint64_t offered_us[2];
     bool closed;
 } world;
 
@@ -155,6 +156,7 @@ static void react(const struct session_event *event, int side)
     case SESSION_READY:
     case SESSION_ANSWERED:
     case SESSION_GOING_AWAY:
+    case SESSION_OFFERS:
         break;
     }
 }
@@ -292,6 +294,26 @@ static void use_stream(struct end *end, int side, uint8_t what, size_t amount)
     }
 }
 
+/* Another list, as seldom as a peer welcomes; the longest fills its frame. */
+static void offer(int side, size_t amount)
+{
+    uint8_t bytes[FRAME_MAX_OFFERS];
+    struct bytes_writer writer = bytes_writer(bytes, sizeof(bytes));
+    struct offer offer = { .load = (uint32_t)amount };
+    struct offers offers = { .bytes = bytes };
+
+    if (world.now_us < world.offered_us[side] + CLOCK_SECOND / 10)
+        return;
+    world.offered_us[side] = world.now_us;
+    for (size_t i = 0; i < amount * amount; i++) {
+        snprintf(offer.name, sizeof(offer.name), "service-%zu", i);
+        if (!offers_put(&writer, &offer))
+            offers.is_partial = true;
+    }
+    offers.length = bytes_written(&writer);
+    ASSERT(session_offer(world.sessions[side], &offers) == STATUS_OK);
+}
+
 static void operate(const uint8_t *op)
 {
     int side = op[1] & 1;
@@ -313,6 +335,8 @@ static void operate(const uint8_t *op)
     case 4:
         if (op[2] == 255)
             session_go_away(world.sessions[side], CODE_DRAINING);
+        else if (op[2] > 200)
+            offer(side, op[2] - 201);
         else
             while (session_next_writable(world.sessions[side]))
                 ;
@@ -358,6 +382,10 @@ static void end_all(void)
         quiet = moved ? 0 : quiet + 1;
     }
     for (int side = 0; side < 2; side++) {
+        const struct offers *told = session_offered(world.sessions[side]);
+        const struct offers *heard = session_peer_offers(world.sessions[!side]);
+
+        ASSERT(told ? heard && offers_equal(told, heard) : !heard);
         ASSERT(session_stream_count(world.sessions[side]) == 0);
         ASSERT(world.pools[side].used_bytes == 0);
     }

@@ -277,6 +277,9 @@ void application_react(struct world *world, int side,
     case SESSION_GOING_AWAY:
         CHECK(world, world->goes_away[!side]);
         break;
+    case SESSION_OFFERS:
+        CHECK(world, world->offered_us[!side] > 0);
+        break;
     case SESSION_CLOSED:
         CHECK(world, event->code == CODE_NONE && !world->closed[side]);
         world->closed[side] = true;

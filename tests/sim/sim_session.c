@@ -137,6 +137,42 @@ static void pass_long_time(struct world *world)
 
 /* ---- what happens seldom ---- */
 
+/* Another list, as seldom as a peer welcomes. */
+static void offer(struct world *world, int side)
+{
+    uint8_t bytes[FRAME_MAX_OFFERS];
+    struct bytes_writer writer = bytes_writer(bytes, sizeof(bytes));
+    struct offers offers = { .bytes = bytes, .is_partial = chance(world, 10) };
+    uint64_t count = below(world, chance(world, 10) ? 1000 : 4);
+
+    if (world->now_us < world->offered_us[side] + CLOCK_SECOND / 10)
+        return;
+    world->offered_us[side] = world->now_us;
+    for (uint64_t i = 0; i < count; i++) {
+        struct offer one = { .is_usable = chance(world, 50),
+                             .load = (uint32_t)below(world, 100) };
+
+        snprintf(one.name, sizeof(one.name), "service-%llu",
+                 (unsigned long long)i);
+        if (!offers_put(&writer, &one))
+            offers.is_partial = true;
+    }
+    offers.length = bytes_written(&writer);
+    CHECK(world, session_offer(world->sessions[side], &offers) == STATUS_OK);
+}
+
+/* Whatever came between, the other end has the last list. */
+static void check_offers(struct world *world)
+{
+    for (int side = 0; side < 2; side++) {
+        const struct offers *told = session_offered(world->sessions[side]);
+        const struct offers *heard =
+            session_peer_offers(world->sessions[!side]);
+
+        CHECK(world, told ? heard && offers_equal(told, heard) : !heard);
+    }
+}
+
 static void something_seldom(struct world *world)
 {
     int side = (int)below(world, 2);
@@ -151,6 +187,9 @@ static void something_seldom(struct world *world)
     case 1:
     case 2:
         pass_long_time(world);
+        break;
+    case 3:
+        offer(world, side);
         break;
     default:
         world->links[side].stalled_until = world->step + below(world, 3000);
@@ -205,6 +244,7 @@ static void close_both(struct world *world)
     int first = (int)below(world, 2);
 
     move_all(world);
+    check_offers(world);
     session_close(world->sessions[first], CODE_NONE, "done");
     move_all(world);
     CHECK(world, session_is_finished(world->sessions[first]));

@@ -74,7 +74,8 @@ struct world {
     uint64_t step;
     uint64_t cut_at; /* step in which the link is cut */
     bool goes_away[2];
-    bool closed[2]; /* that side has seen CLOSE */
+    uint64_t offered_us[2]; /* when that side last told what it offers */
+    bool closed[2];         /* that side has seen CLOSE */
     struct watch watches[2];
 };
 

@@ -33,8 +33,8 @@ void stop(void)
     uint64_t streams = session->limits.max_streams + session->opened;
 
     assert_in_range(raw_memory(&raw), 0,
-                    sizeof(*session) + FRAME_MAX + streams * 400 +
-                        raw.pool.used_bytes + 1000);
+                    sizeof(*session) + FRAME_MAX + FRAME_MAX_OFFERS +
+                        streams * 400 + raw.pool.used_bytes + 1000);
     /* Replies are flags in what exists, not frames in a queue. */
     assert_in_range(raw_drop_frames(&raw), 0, 2 * data + streams * 100 + 1000);
     assert_in_range(raw.pulled_bytes, 0,

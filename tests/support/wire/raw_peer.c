@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "support/wire/raw_peer.h"
 #include "wire/session_internal.h"
+#include <stdio.h>
 
 static int owner; /* of every stream: somebody */
 
@@ -97,6 +98,20 @@ void raw_put_data(struct raw_peer *raw, uint32_t id, uint64_t offset,
     frame_put_data_header(&raw->out, id, offset, length, fin);
     for (size_t i = 0; i < length; i++)
         bytes_put_u8(&raw->out, (uint8_t)(offset + i));
+}
+
+void raw_put_offers(struct raw_peer *raw, uint32_t count, uint32_t load)
+{
+    uint8_t bytes[FRAME_MAX_OFFERS];
+    struct bytes_writer writer = bytes_writer(bytes, sizeof(bytes));
+    struct offer offer = { .is_usable = true, .load = load };
+
+    for (uint32_t i = 0; i < count; i++) {
+        snprintf(offer.name, sizeof(offer.name), "s%u", i);
+        if (!offers_put(&writer, &offer))
+            break;
+    }
+    frame_put_offers(&raw->out, bytes, bytes_written(&writer), false);
 }
 
 void raw_put_zeros(struct raw_peer *raw, uint8_t type, uint8_t flags,
@@ -230,7 +245,7 @@ static void parse(struct raw_frame *frame, struct bytes_reader *reader)
         break;
     case FRAME_HELLO:
     case FRAME_OPEN:
-    case FRAME_FIRST_OPTIONAL:
+    case FRAME_OFFERS:
         break;
     }
 }
@@ -336,8 +351,10 @@ size_t raw_write(struct raw_peer *raw, struct stream *stream, size_t bytes)
 size_t raw_memory(const struct raw_peer *raw)
 {
     const struct session *session = raw->session;
+    const struct offers *offers = session->peer_offers;
 
     return raw->pool.used_bytes + sizeof(*session) + FRAME_MAX +
+           (offers ? sizeof(*offers) + offers->length : 0) +
            session->streams.count *
                (sizeof(struct stream) + sizeof(struct metadata)) +
            session->streams.capacity * 2 * sizeof(void *);

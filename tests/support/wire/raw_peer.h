@@ -64,6 +64,8 @@ uint32_t raw_own_id(const struct raw_peer *raw, uint32_t index);
 void raw_put_open(struct raw_peer *raw, uint32_t id, const char *service);
 void raw_put_data(struct raw_peer *raw, uint32_t id, uint64_t offset,
                   size_t length, bool fin);
+/* |count| offers, or as many as fit: "s0" that is up, with load |load| ... */
+void raw_put_offers(struct raw_peer *raw, uint32_t count, uint32_t load);
 /* A frame with any header and |length| zeros behind it. */
 void raw_put_zeros(struct raw_peer *raw, uint8_t type, uint8_t flags,
                    size_t length, uint32_t stream);

@@ -89,6 +89,33 @@ static void it_has_what_outside_checks_rely_on(void **state)
     check_number(certificate, "days_left", 89);
 }
 
+static void what_a_peer_offers_is_listed(void **state)
+{
+    struct fixture *fixture = *state;
+    uint8_t bytes[64];
+    struct bytes_writer writer = bytes_writer(bytes, sizeof(bytes));
+    struct offers offers = { .bytes = bytes, .is_partial = true };
+    const struct offer up = { "redis", true, 7 }, down = { "web", false, 0 };
+    json_t *tunnel, *list;
+
+    assert_true(offers_put(&writer, &up) && offers_put(&writer, &down));
+    offers.length = bytes_written(&writer);
+    fixture->tunnels[1].offers = &offers;
+    write_down(fixture);
+    tunnel = get(fixture, "tunnels", 1);
+    list = json_object_get(tunnel, "offers");
+    assert_int_equal(json_array_size(list), 2);
+    check_text(json_array_get(list, 0), "name", "redis");
+    assert_true(
+        json_is_true(json_object_get(json_array_get(list, 0), "usable")));
+    check_number(json_array_get(list, 0), "load", 7);
+    assert_true(
+        json_is_false(json_object_get(json_array_get(list, 1), "usable")));
+    assert_true(json_is_true(json_object_get(tunnel, "offers_partial")));
+    assert_true(
+        json_is_null(json_object_get(get(fixture, "tunnels", 0), "offers")));
+}
+
 static void it_has_what_else_an_operator_asks(void **state)
 {
     static const struct {
@@ -122,6 +149,7 @@ static void it_has_what_else_an_operator_asks(void **state)
     check_number(tunnel, "sent_bytes", 11);
     check_number(tunnel, "received_bytes", 12);
     check_number(tunnel, "days_left", 1);
+    assert_true(json_is_null(json_object_get(tunnel, "offers")));
 
     worker = get(fixture, "workers", 1);
     check_number(worker, "worker", 1);
@@ -428,6 +456,7 @@ static void without_memory_there_is_no_document_and_no_leak(void **state)
 }
 
 RUN_TESTS(WITH(it_has_what_outside_checks_rely_on),
+          WITH(what_a_peer_offers_is_listed),
           WITH(it_has_what_else_an_operator_asks),
           WITH(a_source_tells_how_old_its_answer_is),
           WITH(an_announcement_is_made_failed_or_pending),

@@ -168,7 +168,7 @@ static void who_finds_no_place_knows_why(void **state)
     assert_true(passage_choose(&first.passage));
     assert_false(passage_choose(&second.passage));
     assert_true(passage_found_all_full(&second.passage));
-    assert_string_equal(second.passage.failure, pool_full);
+    assert_ptr_equal(second.passage.request.obstacle, pool_full);
     /* The place of one that leaves is for one that waits. */
     assert_true(passage_wait(&second.passage));
     passage_end(&first.passage);

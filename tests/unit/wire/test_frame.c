@@ -79,6 +79,10 @@ static void each_type_has_its_lengths(void **state)
             ASSERT_FAULT("frame of a wrong length", type, flags,
                          (uint16_t)(types[i].max + 1), stream);
     }
+    ASSERT_PASSES(FRAME_OFFERS, 0, 0, 0); /* nothing is offered */
+    ASSERT_PASSES(FRAME_OFFERS, 0, FRAME_MAX_OFFERS, 0);
+    ASSERT_FAULT("frame of a wrong length", FRAME_OFFERS, 0,
+                 FRAME_MAX_OFFERS + 1, 0);
 }
 
 static void each_type_belongs_to_a_stream_or_to_the_session(void **state)
@@ -92,6 +96,7 @@ static void each_type_belongs_to_a_stream_or_to_the_session(void **state)
     ASSERT_FAULT("frame on a wrong stream", FRAME_PING, 0, 8, 2);
     ASSERT_FAULT("frame on a wrong stream", FRAME_CLOSE, 0, 2, 2);
     ASSERT_FAULT("frame on a wrong stream", FRAME_STREAMS, 0, 4, 2);
+    ASSERT_FAULT("frame on a wrong stream", FRAME_OFFERS, 0, 0, 2);
     for (uint8_t type = FRAME_OPEN; type <= FRAME_STOP; type++)
         ASSERT_FAULT("frame on a wrong stream", type, 0,
                      type == FRAME_OPEN        ? 5
@@ -116,6 +121,8 @@ static void a_flag_that_is_not_defined_is_refused(void **state)
     ASSERT_FAULT("unknown flag", FRAME_OPEN, 1, 16, 1);
     ASSERT_FAULT("unknown flag", FRAME_HELLO, 1, 16, 0);
     ASSERT_FAULT("unknown flag", FRAME_CLOSE, 0x80, 2, 0);
+    ASSERT_PASSES(FRAME_OFFERS, FRAME_FLAG_PARTIAL, 0, 0);
+    ASSERT_FAULT("unknown flag", FRAME_OFFERS, 0x02, 0, 0);
 }
 
 static void data_without_bytes_must_be_a_fin(void **state)
@@ -132,13 +139,14 @@ static void unknown_types_pass_only_if_they_are_optional(void **state)
     ASSERT_FAULT("unknown frame", 0x00, 0, 0, 0);
     ASSERT_FAULT("unknown frame", FRAME_CLOSE + 1, 0, 0, 0);
     ASSERT_FAULT("unknown frame", FRAME_FIRST_OPTIONAL - 1, 0, 0, 0);
-    ASSERT_PASSES(FRAME_FIRST_OPTIONAL, 0, 0, 0);
+    ASSERT_PASSES(FRAME_OFFERS + 1, 0, 0, 1);
     ASSERT_PASSES(0xff, 0xff, 0, UINT32_MAX);
     for (unsigned type = 0; type < 256; type++) {
         struct frame_header header = { .type = (uint8_t)type };
 
         assert_int_equal(frame_is_known(&header),
-                         type >= FRAME_HELLO && type <= FRAME_CLOSE);
+                         (type >= FRAME_HELLO && type <= FRAME_CLOSE) ||
+                             type == FRAME_OFFERS);
     }
 }
 

@@ -26,7 +26,7 @@ static void nothing_comes_before_hello(void **state)
         { FRAME_RESET, 10, 1 },  { FRAME_STOP, 2, 1 },
         { FRAME_STREAMS, 4, 0 }, { FRAME_PING, 8, 0 },
         { FRAME_GOAWAY, 2, 0 },  { FRAME_CLOSE, 2, 0 },
-        { 0x80, 0, 0 },
+        { FRAME_OFFERS, 0, 0 },  { 0x81, 0, 0 },
     };
 
     for (size_t i = 0; i < ARRAY_LENGTH(frames); i++) {
@@ -76,7 +76,7 @@ static void a_frame_without_payload_is_refused_unless_optional(void **state)
         stop();
     }
     start(state);
-    raw_put_zeros(&raw, 0x80, 0, 0, 0);
+    raw_put_zeros(&raw, 0x81, 0, 0, 0);
     expect_odd();
     stop();
 }
@@ -156,7 +156,7 @@ static void unknown_flags_are_refused(void **state)
 
 static void put_unknown(uint32_t index)
 {
-    raw_put_zeros(&raw, (uint8_t)(0x80 + index % 128), 0, index % 10, index);
+    raw_put_zeros(&raw, (uint8_t)(0x81 + index % 127), 0, index % 10, index);
 }
 
 static void a_flood_of_unknown_types_ends_the_tunnel(void **state)
@@ -224,6 +224,82 @@ static void an_answer_to_what_was_not_asked_breaks_the_protocol(void **state)
         raw_expect_broken(&raw, "an answer to what was not asked");
         stop();
     }
+}
+
+/* ---- OFFERS ---- */
+
+static void malformed_offers_break_the_protocol(void **state)
+{
+    static const struct {
+        size_t length;
+        const char *bytes;
+    } lists[] = {
+        { 1, "\1" },                   /* ends in the middle */
+        { 10, "\1\0\0\0\0\5redi" },    /* likewise */
+        { 6, "\1\0\0\0\0\0" },         /* no name */
+        { 11, "\2\0\0\0\0\5redis" },   /* a flag not defined */
+        { 11, "\1\0\0\0\0\5re is" },   /* not a name */
+        { 11, "\1\0\0\0\0\5re\0is" },  /* likewise */
+        { 12, "\1\0\0\0\0\5redis\1" }, /* a piece behind the last */
+        { 11, "\1\0\0\0\0\377redis" }, /* a name that long */
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(lists); i++) {
+        start(state);
+        raw_put_offers(&raw, 3, 0);
+        (void)raw_expect(&raw, SESSION_OFFERS);
+        frame_put_offers(&raw.out, (const uint8_t *)lists[i].bytes,
+                         lists[i].length, false);
+        raw_expect_broken(&raw, "malformed offers");
+        assert_int_equal(session_peer_offers(raw.session)->length, 3 * 8);
+        stop();
+    }
+}
+
+static void put_offers(uint32_t index)
+{
+    raw_put_offers(&raw, 5000, index); /* as many as fit */
+}
+
+static void a_flood_of_offers_holds_one_list_and_ends_the_tunnel(void **state)
+{
+    start(state);
+    for (uint32_t i = 0; i < 20; i++) {
+        put_offers(i);
+        (void)raw_expect(&raw, SESSION_OFFERS);
+    }
+    assert_int_equal(glitches(), 0);
+    assert_in_range(session_peer_offers(raw.session)->length,
+                    FRAME_MAX_OFFERS - 70, FRAME_MAX_OFFERS);
+    expect_flood_broken(put_offers);
+    stop();
+}
+
+static void the_same_offers_again_are_no_news_but_count(void **state)
+{
+    start(state);
+    raw_put_offers(&raw, 2, 0);
+    (void)raw_expect(&raw, SESSION_OFFERS);
+    for (int i = 1; i < 20; i++) {
+        raw_put_offers(&raw, 2, 0);
+        raw_expect_nothing(&raw);
+    }
+    assert_int_equal(glitches(), 0);
+    raw_put_offers(&raw, 2, 0);
+    expect_odd();
+    stop();
+}
+
+static void ten_lists_of_offers_a_second_are_fine(void **state)
+{
+    start(state);
+    for (uint32_t i = 0; i < 1000; i++) {
+        raw.now_us += CLOCK_SECOND / 10;
+        raw_put_offers(&raw, 3, i);
+        (void)raw_expect(&raw, SESSION_OFFERS);
+    }
+    assert_int_equal(glitches(), 0);
+    stop();
 }
 
 /* ---- M-27, M-28: HELLO ---- */
@@ -361,6 +437,10 @@ int main(void)
         EACH_WAY(a_flood_of_pings_has_one_answer_and_ends_the_tunnel),
         EACH_WAY(ten_pings_a_second_are_fine),
         EACH_WAY(an_answer_to_what_was_not_asked_breaks_the_protocol),
+        EACH_WAY(malformed_offers_break_the_protocol),
+        EACH_WAY(a_flood_of_offers_holds_one_list_and_ends_the_tunnel),
+        EACH_WAY(the_same_offers_again_are_no_news_but_count),
+        EACH_WAY(ten_lists_of_offers_a_second_are_fine),
         EACH_WAY(a_second_hello_breaks_the_protocol),
         EACH_WAY(an_absurd_hello_breaks_the_protocol),
         EACH_WAY(a_hello_may_allow_nothing_or_everything),
