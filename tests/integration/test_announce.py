@@ -143,10 +143,19 @@ def who_answers(address):
 
 
 def all_who_answer(address, count=20):
-    """The names |count| new connections come to: every one must succeed."""
-    found = {who_answers(address) for _ in range(count)}
+    """The names |count| connections at a time come to: all must succeed."""
+    talks = [Talk(address) for _ in range(count)]
+    found = {talk.name for talk in talks}
+    for talk in talks:
+        talk.close()
     assert "" not in found, "a connection failed"
     return found
+
+
+def wait_for_all(address, *names):
+    """Until connections come to all of these."""
+    wait_until(lambda: all_who_answer(address) == set(names), 20,
+               f"{names} are used")
 
 
 class Load(threading.Thread):
@@ -194,7 +203,8 @@ def consumer(box, authority, source, namespace=None, listen=None):
         "identity": leaf.section(),
         "consume": {"redis": {
             "listen": listen or any_port(), "from": [source],
-            "peer": [authority.identity("db-*")]}}}, namespace)
+            "peer": [authority.identity("db-*")],
+            "balance": "round-robin"}}}, namespace)
     near.address = near.document["consume"]["redis"]["listen"]
     return near.start()
 
@@ -255,8 +265,7 @@ def test_one_that_comes_is_used_and_one_that_drains_is_left(
     second = offerer(box, authority, "two", services["two"].source,
                      registry.text()).start()
     registry.wait_for("redis@one", "redis@two")
-    wait_until(lambda: who_answers(near.address) == "two", 20, "it is used")
-    assert all_who_answer(near.address) == {"one", "two"}
+    wait_for_all(near.address, "one", "two")
 
     talks = [Talk(near.address) for _ in range(10)]
     stays = next(talk for talk in talks if talk.name == "one")
@@ -296,8 +305,7 @@ def test_what_dies_is_forgotten_and_may_come_back(box, authority, forgetful):
     first.start()
     wait_until(lambda: registry.client.owner(f"{PATH}/redis@one") != owner, 10,
                "it is the new one's")
-    wait_until(lambda: all_who_answer(near.address) == {"one", "two"}, 20,
-               "both are used")
+    wait_for_all(near.address, "one", "two")
     assert second.process.is_running()
     registry.client.close()
 
@@ -394,7 +402,9 @@ def test_weights_and_priorities_are_heeded(box, authority, registry):
     registry.wait_for("redis@one", "redis@three", "redis@two")
     near = consumer(box, authority, registry.text())
     near.wait_for("redis")
-    wait_until(lambda: len(near.tunnels()) >= 3, 20, "all can be reached")
+    workers = len(near.status()["workers"])
+    wait_until(lambda: len(near.tunnels()) == 3 * workers, 20,
+               "each can reach all")
     talks = [Talk(near.address) for _ in range(100)]
     counts = {name: sum(talk.name == name for talk in talks)
               for name in services}

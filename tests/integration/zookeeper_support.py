@@ -135,9 +135,12 @@ class Client:
         return self._exactly(length)
 
     def _exactly(self, length):
-        got = self.socket.recv(length, socket.MSG_WAITALL)
-        if len(got) < length:
-            raise ZooKeeperError("connection closed")
+        got = b""
+        while len(got) < length:  # with a timeout MSG_WAITALL does not wait
+            piece = self.socket.recv(length - len(got))
+            if not piece:
+                raise ZooKeeperError("connection closed")
+            got += piece
         return got
 
     def _keep_alive(self):
