@@ -2,11 +2,12 @@
 """What the tests of moving, failing and choosing share: services that say who
 they are, and a load that notes where each new connection came to."""
 import collections
+import contextlib
 import itertools
-import socket
 import threading
 import time
 
+from harness.ports import connect
 from harness.servers import redis
 
 _numbers = itertools.count(1)
@@ -29,9 +30,7 @@ class Caller:
     """One connection of an application."""
 
     def __init__(self, address, timeout=20, source=None):
-        host, port = address.rsplit(":", 1)
-        self.sock = socket.create_connection(
-            (host, int(port)), timeout, source and (source, 0))
+        self.sock = connect(address, timeout, source)
         self.file = self.sock.makefile("rb")
 
     def ask(self, *words):
@@ -93,6 +92,7 @@ class Load:
         self.timeout = timeout
         self.visits = []
         self._stop = threading.Event()
+        self._turns = threading.Semaphore(threads)
         self._threads = [threading.Thread(target=self._run, daemon=True)
                          for _ in range(threads)]
         for thread in self._threads:
@@ -100,12 +100,26 @@ class Load:
 
     def _run(self):
         while not self._stop.wait(self.pause):
-            began, who, failure = time.monotonic(), None, None
-            try:
-                who = visit(self.address, timeout=self.timeout)
-            except OSError as error:
-                failure = repr(error)
-            self.visits.append(Visit(began, time.monotonic(), who, failure))
+            with self._turns:
+                self._visit()
+
+    def _visit(self):
+        began, who, failure = time.monotonic(), None, None
+        try:
+            who = visit(self.address, timeout=self.timeout)
+        except OSError as error:
+            failure = repr(error)
+        self.visits.append(Visit(began, time.monotonic(), who, failure))
+
+    @contextlib.contextmanager
+    def still(self):
+        """Nobody is there: what was begun has ended, and nothing begins."""
+        for _ in self._threads:
+            self._turns.acquire()
+        try:
+            yield
+        finally:
+            self._turns.release(len(self._threads))
 
     def failures(self):
         """Those that did not get what they wanted."""
