@@ -26,7 +26,8 @@ all="checks unit sim fuzz integration sanitized tsan valgrind"
 test_packages="python3 python3-pytest binutils iproute2 nftables tcpdump curl
     socat redis-server redis-tools postgresql postgresql-contrib nginx
     openssh-server openssh-client haproxy procps openssl zookeeper
-    default-jre-headless knot knot-dnsutils avahi-daemon avahi-utils dbus iptables"
+    default-jre-headless knot knot-dnsutils avahi-daemon avahi-utils dbus iptables
+    faketime"
 results=$root/build/results
 rm -rf "$results"
 mkdir -p "$results"

@@ -6,7 +6,8 @@ import time
 import pytest
 
 from harness.ambassador import SLOW, Ambassador, any_port
-from harness.processes import wait_until
+from harness.processes import run, wait_until
+from harness.servers import need
 from load_support import Load, Named, report, visit
 from zookeeper_support import Client, Server
 
@@ -103,3 +104,39 @@ def test_a_registry_that_is_gone_takes_nothing_away(box, zookeeper):
     client.set(f"{PATH}/one", servers["b"].address)
     wait_until(lambda: visit(listen) == "b", 15 * SLOW, "it is heard again")
     client.close()
+
+
+def hurry(factor):
+    """The environment in which clocks run |factor| times as fast."""
+    need("faketime")
+    told = run(["faketime", "-m", "-f", f"+0 x{factor}", "env"]).stdout
+    return dict(line.split("=", 1) for line in told.splitlines()
+                if line.startswith(("LD_PRELOAD=", "FAKETIME=")))
+
+
+@pytest.mark.skipif(SLOW > 1, reason="sanitizers want to be loaded first")
+def test_ten_minutes_without_a_registry(box, zookeeper):
+    server = Named(box, "a")
+    client = Client(zookeeper.address)
+    client.create(f"{PATH}/one", server.address)
+    client.close()
+    listen = any_port()
+    near = Ambassador(box, "near", {"consume": {"redis": {
+        "listen": listen, "hold": "1h",
+        "direct": [f"zookeeper:{zookeeper.address}{PATH}"]}}},
+        environment=hurry(100)).start()
+
+    def source():
+        return near.status()["services"][0]["sources"][0]
+
+    assert visit(listen) == "a"
+    zookeeper.stop()
+    with Load(listen, threads=1, pause=0.02) as load:
+        wait_until(lambda: source()["age_s"] > 600, 30, "ten minutes",
+                   every=0.2)
+    assert {one.who for one in load.visits} == {"a"}
+    assert source()["stale"]
+    # And when it is back, it is heard.
+    zookeeper.start()
+    wait_until(lambda: not source()["stale"], 30, "it is heard again")
+    assert visit(listen) == "a"
