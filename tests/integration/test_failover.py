@@ -77,8 +77,9 @@ class Paired(Direct):
 
     def is_ready(self):
         """Each worker has its tunnel to each."""
-        workers = int(self.near.log.split(" workers=")[1].split()[0])
-        return len(self.near.tunnels()) == 2 * workers
+        status = self.near.status()
+        up = [one for one in status["tunnels"] if one["state"] == "up"]
+        return len(up) == 2 * len(status["workers"])
 
 
 def fail_over(load, what, fail, within):
@@ -129,10 +130,10 @@ def test_an_offering_ambassador_that_is_killed(box, authority):
 
 
 def restart(way, load, what, down, up):
-    """Everything there is goes away for two seconds, and nobody is refused."""
+    """Everything there is goes away for a while, and nobody is refused."""
     down()
     began = time.monotonic()
-    time.sleep(2)
+    time.sleep(1.5)
     assert not load.places(began), "nobody can have been served"
     up()
     risen = time.monotonic()
@@ -204,7 +205,7 @@ def test_a_place_behind_a_black_hole(box, authority, kind):
             assert not lost, lost[:3]
         # From now on hardly anybody waits: one tries it now and then.
         since = time.monotonic()
-        time.sleep(3)
+        time.sleep(2)
         later = [one for one in list(load.visits) if one.began > since]
         slow = [one for one in later if one.ended - one.began > 0.5]
         print(f"{len(slow)} of {len(later)} waited for it")
