@@ -47,11 +47,14 @@
 /*
  * PSA, which TLS 1.3 is written against.  Random numbers are the kernel's, by
  * way of crypto/library.c: there is no state to share over fork() or a copied
- * machine, and none that a failed allocation could break.
+ * machine, and none that a failed allocation could break.  The key store grows:
+ * of its usual 32 slots a handshake under way holds two, so sixteen strangers
+ * who stop halfway would keep everybody out.  tunnel/acceptor has the limits.
  */
 #define MBEDTLS_PSA_ASSUME_EXCLUSIVE_BUFFERS
 #define MBEDTLS_PSA_CRYPTO_C
 #define MBEDTLS_PSA_CRYPTO_EXTERNAL_RNG
+#define MBEDTLS_PSA_KEY_STORE_DYNAMIC
 #define MBEDTLS_USE_PSA_CRYPTO
 
 /* Encodings. */

@@ -27,7 +27,7 @@ test_packages="python3 python3-pytest binutils iproute2 nftables tcpdump curl
     socat redis-server redis-tools postgresql postgresql-contrib nginx
     openssh-server openssh-client haproxy procps openssl zookeeper
     default-jre-headless knot knot-dnsutils avahi-daemon avahi-utils dbus iptables
-    mariadb-server mariadb-client"
+    mariadb-server mariadb-client faketime"
 results=$root/build/results
 rm -rf "$results"
 mkdir -p "$results"

@@ -41,7 +41,8 @@ struct place {
     uint64_t failed_us;  /* the last */
     uint64_t ripened_us; /* its share grows since then: slow start */
     uint64_t rest_until_us;
-    uint64_t latency_us; /* to reach it, smoothed */
+    uint64_t latency_us; /* to reach it, smoothed, as of |chosen_us| */
+    uint64_t chosen_us;  /* when it last got a connection */
     int64_t current;     /* of round robin */
     const char *failure; /* the last, static text; "" */
     char unfit[96];      /* what its health check says against it; "" */

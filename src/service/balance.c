@@ -114,15 +114,19 @@ static int64_t weight_of(const struct candidate *candidate)
 
 /*
  * Smooth weighted round robin: each gains its weight, the richest is chosen
- * and pays what all gained, so the heavy ones do not come in a row.
+ * and pays what all gained, so the heavy ones do not come in a row.  Ties go
+ * to whoever comes first from a random start, or all who begin would begin at
+ * the same one.
  */
 static size_t round_robin(struct candidate *candidates, size_t count,
-                          const struct tier *tier)
+                          const struct tier *tier, uint64_t random)
 {
     size_t chosen = BALANCE_NONE;
     int64_t total = 0;
 
-    for (size_t i = 0; i < count; i++) {
+    for (size_t n = 0; n < count; n++) {
+        size_t i = (size_t)((random + n) % count);
+
         if (!is_in(tier, &candidates[i]))
             continue;
         candidates[i].current += weight_of(&candidates[i]);
@@ -255,7 +259,7 @@ size_t balance_choose(const struct balance_rule *rule,
         return BALANCE_NONE;
     switch (rule->balance) {
     case BALANCE_ROUND_ROBIN:
-        return round_robin(candidates, count, &tier);
+        return round_robin(candidates, count, &tier, random);
     case BALANCE_LEAST_LOADED:
         return least_loaded(candidates, count, &tier, random);
     case BALANCE_TWO_CHOICES:

@@ -191,6 +191,17 @@ static uint32_t ripe_weight(const struct pool *pool, const struct place *place,
     return (uint32_t)(place->endpoint.weight * percent);
 }
 
+/*
+ * What was measured long ago counts for less, by half each second: or one bad
+ * moment would keep a place from ever being measured again.
+ */
+static uint64_t faded_latency(const struct place *place, uint64_t now_us)
+{
+    uint64_t halvings = (now_us - place->chosen_us) / CLOCK_SECOND;
+
+    return halvings < 64 ? place->latency_us >> halvings : 0;
+}
+
 static struct candidate candidate_of(const struct pool *pool,
                                      const struct place *place,
                                      struct pool_request *request)
@@ -207,7 +218,7 @@ static struct candidate candidate_of(const struct pool *pool,
         .weight = ripe_weight(pool, place, request->now_us),
         .active = place->active,
         .told_load = place->told_load,
-        .latency_us = place->latency_us,
+        .latency_us = faded_latency(place, request->now_us),
         .key = balance_key(&place->endpoint.address.any,
                            place->endpoint.address.length),
         .current = place->current,
@@ -274,6 +285,8 @@ struct place *pool_choose(struct pool *pool, struct pool_request *request)
     if (!place)
         return NULL;
     request->tried[request->tried_count++] = place->number;
+    place->latency_us = faded_latency(place, request->now_us);
+    place->chosen_us = request->now_us;
     if (place->failed_in_a_row > 0)
         place->is_probed = true;
     return place;

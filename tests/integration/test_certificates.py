@@ -4,11 +4,13 @@
 Both ends stay up, no byte passes, and both logs say why in words.
 """
 import re
+import socket
+import ssl
 
 import pytest
 
 from harness import verify
-from harness.ambassador import Ambassador, any_port, entente
+from harness.ambassador import SLOW, Ambassador, any_port, entente
 from harness.certificates import Authority
 from harness.processes import run, wait_until
 
@@ -196,6 +198,36 @@ def test_openssl_with_a_good_certificate_is_let_in(box, authority, offerer):
     client.says("Verification: OK")
     client.says("ALPN protocol: entente/1")
     wait_until(lambda: leaf.identity in offerer.log, 10, "its name is logged")
+
+
+def begin_handshake(address, source):
+    """A stranger who says hello, is answered, and says nothing more."""
+    host, port = address.rsplit(":", 1)
+    sock = socket.create_connection((host, int(port)), 10, (source, 0))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_alpn_protocols(["entente/1"])
+    hello = ssl.MemoryBIO()
+    with pytest.raises(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), hello).do_handshake()
+    sock.sendall(hello.read())
+    return sock
+
+
+def test_strangers_who_stop_halfway_keep_no_peer_out(box, authority, offerer):
+    strangers = [begin_handshake(offerer.tunnel, f"127.0.0.{2 + number % 4}")
+                 for number in range(160)]
+    assert all(stranger.recv(1) == b"\x16" for stranger in strangers)
+    web = authority.issue("web-1", file=box.name("web"))
+    consumer = Ambassador(box, "consumer", {
+        "identity": web.section(), "consume": {"service": {
+            "listen": any_port(), "from": [f"static:{offerer.tunnel}"],
+            "peer": [authority.identity("db-*")]}}}).start(ready=False)
+    wait_until(lambda: "tunnel_opened" in consumer.log, 10 * SLOW, "a tunnel")
+    # At once: not only when the strangers had been given up.
+    assert "tunnel_failed" not in consumer.log
+    for stranger in strangers:
+        stranger.close()
 
 
 def test_plain_text_is_not_an_error_of_ours(box, offerer):

@@ -24,15 +24,17 @@ def free_port(host="127.0.0.1"):
     raise AssertionError("no port is free")
 
 
-def connect(address, timeout=10):
-    """A socket connected to "host:port", "[v6]:port" or "unix:/path"."""
+def connect(address, timeout=10, source=None):
+    """A socket connected to "host:port", "[v6]:port" or "unix:/path", from
+    the IP address |source| if it matters."""
     if address.startswith("unix:"):
         sock = socket.socket(socket.AF_UNIX)
         sock.settimeout(timeout)
         sock.connect(address[5:])
         return sock
     host, port = address.rsplit(":", 1)
-    return socket.create_connection((host.strip("[]"), int(port)), timeout)
+    return socket.create_connection((host.strip("[]"), int(port)), timeout,
+                                    source and (source, 0))
 
 
 def answers(address):

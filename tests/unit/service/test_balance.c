@@ -81,6 +81,21 @@ static void round_robin_is_exact_and_smooth(void **state)
     assert_int_equal(field.chosen[2], 100);
 }
 
+static void those_who_begin_together_do_not_begin_at_one_place(void **state)
+{
+    uint32_t first[4] = { 0 };
+
+    (void)state;
+    for (uint64_t i = 0; i < 400; i++) {
+        struct field field = make_field(BALANCE_ROUND_ROBIN, 4);
+
+        field.random = random_from_seed(i);
+        first[choose(&field, 0)]++;
+    }
+    for (size_t i = 0; i < 4; i++)
+        assert_in_range(first[i], 60, 140);
+}
+
 static void every_balance_heeds_weights(void **state)
 {
     static const enum service_balance balances[] = { BALANCE_ROUND_ROBIN,
@@ -246,6 +261,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(round_robin_is_exact_and_smooth),
+        cmocka_unit_test(those_who_begin_together_do_not_begin_at_one_place),
         cmocka_unit_test(every_balance_heeds_weights),
         cmocka_unit_test(weight_nought_is_for_when_nothing_else_is),
         cmocka_unit_test(least_loaded_fills_by_weight),

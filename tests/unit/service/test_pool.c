@@ -367,6 +367,31 @@ static void a_hash_knows_no_slow_start(void **state)
     pool_clear(&world.pool);
 }
 
+static void what_was_slow_is_measured_again(void **state)
+{
+    struct pool_policy policy = { .rule = { BALANCE_TWO_CHOICES, 0 } };
+    struct world world = make_world(&policy, 2);
+    uint32_t chosen = 0;
+
+    (void)state;
+    fill_world(&world);
+    for (size_t i = 0; i < 2; i++)
+        while (choose(&world) != world.places[i])
+            ;
+    pool_reached(world.places[0], CLOCK_SECOND, world.now_us);
+    pool_reached(world.places[1], CLOCK_MS, world.now_us);
+    for (int i = 0; i < 200; i++)
+        chosen += choose(&world) == world.places[0];
+    assert_in_range(chosen, 0, 10); /* drawn several times in a row */
+    for (chosen = 0; chosen == 0;) {
+        world.now_us += CLOCK_SECOND;
+        for (int i = 0; i < 20; i++)
+            chosen += choose(&world) == world.places[0];
+        assert_true(world.now_us < 1030 * CLOCK_SECOND);
+    }
+    pool_clear(&world.pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -386,6 +411,7 @@ int main(void)
         cmocka_unit_test(a_new_place_gets_its_share_slowly),
         cmocka_unit_test(one_that_comes_back_is_new_again),
         cmocka_unit_test(a_hash_knows_no_slow_start),
+        cmocka_unit_test(what_was_slow_is_measured_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,19 +6,25 @@ from . import need
 
 
 class Redis:
-    """redis-server without persistence."""
+    """redis-server without persistence, at |host| and the addresses |also|."""
 
     def __init__(self, box, host="127.0.0.1", port=None, namespace=None,
-                 options=()):
+                 options=(), also=()):
         need("redis-server", "redis-cli", "redis-benchmark")
         self.host, self.port = host, port or free_port()
         self.namespace = namespace
         self.address = f"{host}:{self.port}"
-        self.process = box.start(
-            "redis", ["redis-server", "--port", self.port, "--bind", host,
-                      "--save", "", "--appendonly", "no", "--protected-mode",
-                      "no", "--dir", box.folder, *options],
-            namespace=namespace)
+        self._box, self._options, self._also = box, options, also
+        self.start()
+
+    def start(self):
+        """Start it, or start it again."""
+        self.process = self._box.start(
+            "redis", ["redis-server", "--port", self.port, "--bind", self.host,
+                      *self._also, "--save", "", "--appendonly", "no",
+                      "--protected-mode", "no", "--dir", self._box.folder,
+                      *self._options],
+            namespace=self.namespace)
         self.process.says("Ready to accept connections")
 
 
