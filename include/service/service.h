@@ -46,6 +46,7 @@ struct service {
     uint32_t waiting_count;
     bool is_removed; /* goes with its last passage */
     bool was_usable; /* as last told */
+    bool is_set;     /* where it is, by an operator: nowhere else */
 
     /* Ever. */
     uint64_t connections;

@@ -31,6 +31,11 @@ static bool is_text(const json_t *object, const char *name, const char *wanted)
     return strcmp(text_of(object, name), wanted) == 0;
 }
 
+static const char *yes_or_no(const json_t *value)
+{
+    return json_is_true(value) ? "yes" : "no";
+}
+
 static bool is_document(const json_t *root)
 {
     static const char *const arrays[] = { "services", "tunnels",
@@ -254,6 +259,10 @@ static const struct column certificate_columns[] = {
     { "IDENTITY", "identity", TEXT },
 };
 
+static const char *const set_titles[] = { "SERVICE",   "ROLE",     "SET TO",
+                                          "SINCE",     "IN FORCE", "KEPT",
+                                          "INSTEAD OF" };
+
 static void begin(struct sheet *sheet, const struct column *columns,
                   size_t count)
 {
@@ -298,6 +307,55 @@ static void add_rows(struct sheet *sheet, const struct column *columns,
             add_cell(sheet, &columns[j], json_array_get(array, i), owner);
 }
 
+/* The sources that do not count, as many as fit. */
+static const char *join_idle(const json_t *sources, char *text, size_t size)
+{
+    size_t i;
+    json_t *source;
+
+    text[0] = '\0';
+    json_array_foreach(sources, i, source)
+    {
+        size_t length = strlen(text);
+
+        if (json_is_false(json_object_get(source, "counts")) &&
+            !is_text(source, "source", "set"))
+            text_format(text + length, size - length, "%s%s", length ? " " : "",
+                        text_of(source, "source"));
+    }
+    return text;
+}
+
+/* What an operator has set, and might forget. */
+static void add_set(struct sheet *sheet, const json_t *service)
+{
+    const json_t *set = json_object_get(service, "set");
+    char text[512];
+
+    if (!json_is_object(set))
+        return;
+    sheet_add(sheet, text_of(service, "name"));
+    sheet_add(sheet, text_of(service, "role"));
+    sheet_add(sheet,
+              join(json_object_get(set, "endpoints"), text, sizeof(text)));
+    add(sheet, "%s ago", duration(number_of(set, "age_s"), text, sizeof(text)));
+    sheet_add(sheet, yes_or_no(json_object_get(set, "in_force")));
+    sheet_add(sheet, yes_or_no(json_object_get(set, "kept")));
+    sheet_add(sheet, join_idle(json_object_get(service, "sources"), text,
+                               sizeof(text)));
+}
+
+static void add_sets(struct sheet *sheet, const json_t *services)
+{
+    size_t i;
+    json_t *service;
+
+    sheet_init(sheet, ARRAY_LENGTH(set_titles));
+    for (i = 0; i < ARRAY_LENGTH(set_titles); i++)
+        sheet_add(sheet, set_titles[i]);
+    json_array_foreach(services, i, service) add_set(sheet, service);
+}
+
 static void summarize(struct sheet *sheet, const json_t *root)
 {
     const json_t *gates = json_object_get(root, "tunnel_listen");
@@ -311,7 +369,16 @@ static void summarize(struct sheet *sheet, const json_t *root)
         add(sheet, "accepts tunnels at %s", join(gates, text, sizeof(text)));
 }
 
-enum { SUMMARY, WRONG, SERVICES, ENDPOINTS, TUNNELS, CERTIFICATES, SHEETS };
+enum {
+    SUMMARY,
+    WRONG,
+    SERVICES,
+    SETS,
+    ENDPOINTS,
+    TUNNELS,
+    CERTIFICATES,
+    SHEETS
+};
 
 static void fill_sheets(struct sheet *sheets, const json_t *root)
 {
@@ -324,6 +391,7 @@ static void fill_sheets(struct sheet *sheets, const json_t *root)
     blame_all(&sheets[WRONG], root);
     begin(&sheets[SERVICES], service_columns, ARRAY_LENGTH(service_columns));
     add_rows(&sheets[SERVICES], service_columns, services, NULL);
+    add_sets(&sheets[SETS], services);
     begin(&sheets[ENDPOINTS], endpoint_columns, ARRAY_LENGTH(endpoint_columns));
     json_array_foreach(services, i, service)
         add_rows(&sheets[ENDPOINTS], endpoint_columns,

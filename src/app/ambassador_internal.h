@@ -120,6 +120,14 @@ void window_ask(struct ambassador *ambassador);
 /* Connections and tunnels that live, by the latest reports. */
 uint32_t window_load(const struct ambassador *ambassador);
 
+/* ---- window_set.c: endpoints that an operator sets ---- */
+
+void window_set(void *ambassador, struct admin_request *request);
+/* What an earlier ambassador was told to keep. */
+void entrance_recall_setting(struct entrance *entrance);
+/* STATUS_CONFIG: it cannot; errno tells why. */
+MUST_CHECK enum status entrance_forget_setting(const struct entrance *entrance);
+
 /* ---- ambassador.c ---- */
 
 /* Take nothing new, end when the last is over or the time is. */

@@ -17,7 +17,10 @@ struct control {
     uint64_t timeout_us;
     bool wants_json;
     bool wants_help;
-    char *const *services; /* words that are no options */
+    bool wants_keep;       /* set --keep */
+    bool wants_sources;    /* set --sources */
+    const char *role;      /* set --role */
+    char *const *services; /* words that are no options; set: then endpoints */
     size_t service_count;
 };
 
@@ -28,6 +31,7 @@ struct control_command {
     uint64_t timeout_us;
     bool has_json;
     bool has_services;
+    bool has_endpoints; /* behind one service */
     int (*run)(const struct control *control);
 };
 
@@ -38,5 +42,18 @@ struct control_command {
 MUST_CHECK bool control_parse(struct control *control,
                               const struct control_command *command, int argc,
                               char **argv);
+int control_complain(const char *about, const char *text);
+/*
+ * POST |target| and return the exit code; what is accepted and not done yet
+ * (202) is told, if |tells|.
+ */
+int control_order(const struct control *control, const char *target,
+                  bool tells);
 void control_print_help(const struct control_command *command, FILE *to);
+
+/* ---- control_set.c ---- */
+
+/* After control_parse(): do the words fit together?  As that. */
+MUST_CHECK bool control_set_check(const struct control *control);
+int control_set_run(const struct control *control);
 #endif

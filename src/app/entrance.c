@@ -49,17 +49,16 @@ static void directory_changed(void *context, const struct endpoints *endpoints)
     tell_workers(entrance);
 }
 
-static enum status open_directory(struct entrance *entrance,
-                                  const struct service_options *service,
-                                  struct directory **directory)
+static enum status open_directory(struct entrance *entrance)
 {
-    struct directory_options options = { .sources = &service->sources,
-                                         .fallback = &service->fallback,
+    struct directory_options options = { .sources = &entrance->options.sources,
+                                         .fallback =
+                                             &entrance->options.fallback,
                                          .world = &entrance->ambassador->world,
                                          .changed = directory_changed,
                                          .context = entrance };
 
-    return directory_open(&options, directory);
+    return directory_open(&options, &entrance->directory);
 }
 
 enum status entrance_open(struct ambassador *ambassador,
@@ -73,12 +72,13 @@ enum status entrance_open(struct ambassador *ambassador,
     entrance->ambassador = ambassador;
     list_init(&entrance->node);
     if (service_options_copy(&entrance->options, options))
-        status = open_directory(entrance, options, &entrance->directory);
+        status = open_directory(entrance);
     if (status != STATUS_OK) {
         entrance_close(entrance);
         return status;
     }
     list_append(&ambassador->entrances, &entrance->node);
+    entrance_recall_setting(entrance);
     return STATUS_OK;
 }
 
@@ -86,21 +86,18 @@ enum status entrance_change(struct entrance *entrance,
                             const struct service_options *options)
 {
     struct service_options copy;
-    struct directory *directory = entrance->directory;
 
     if (!service_options_copy(&copy, options))
         return STATUS_NO_MEMORY;
     if (!text_list_equal(&entrance->options.sources, &copy.sources) ||
         !text_list_equal(&entrance->options.fallback, &copy.fallback)) {
-        enum status status = open_directory(entrance, &copy, &directory);
+        enum status status = directory_change(entrance->directory,
+                                              &copy.sources, &copy.fallback);
 
         if (status != STATUS_OK) {
             service_options_clear(&copy);
             return status;
         }
-        /* Until they answer, what the old ones said is still true. */
-        directory_close(entrance->directory);
-        entrance->directory = directory;
     }
     service_options_clear(&entrance->options);
     entrance->options = copy;

@@ -140,6 +140,7 @@ enum status worker_place(struct worker *worker, enum service_role role,
         free(place);
         return STATUS_NO_MEMORY;
     }
+    place->endpoints->is_set = endpoints->is_set;
     place->role = role;
     place->letter.carry_out = carry_out_place;
     place->letter.drop = drop_place;

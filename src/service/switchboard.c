@@ -107,6 +107,63 @@ static void leave_peer(struct switchboard *board, const struct peer *peer)
     }
 }
 
+/* ---- tunnels that dialled us are places too, where that is wanted ---- */
+
+static bool takes_inbound(const struct service *service)
+{
+    if (service->options.role != SERVICE_CONSUME || service->is_removed ||
+        service->is_set)
+        return false;
+    for (size_t i = 0; i < service->options.sources.count; i++)
+        if (strcmp(service->options.sources.items[i], "inbound:") == 0)
+            return true;
+    return false;
+}
+
+static struct place *place_of_tunnel(const struct service *service,
+                                     const struct tunnel *tunnel)
+{
+    LIST_EACH(&service->pool.places, node)
+    {
+        struct place *place = LIST_ITEM(node, struct place, node);
+
+        if (place->tunnel == tunnel)
+            return place;
+    }
+    return NULL;
+}
+
+static void add_inbound(struct service *service, struct tunnel *tunnel)
+{
+    struct tunnel_report report;
+    struct endpoint endpoint = { .weight = 1 };
+    struct place *place;
+
+    if (!takes_inbound(service) || place_of_tunnel(service, tunnel) ||
+        !service_matches(&service->options.peers, tunnel_peer(tunnel)))
+        return;
+    tunnel_report(tunnel, &report);
+    if (report.is_dialler)
+        return;
+    endpoint.address = report.address;
+    strncpy(endpoint.name, report.peer, sizeof(endpoint.name) - 1);
+    place = pool_add(&service->pool, &endpoint);
+    if (place)
+        place->tunnel = tunnel;
+}
+
+/* Those that there are already. */
+static void add_all_inbound(struct service *service)
+{
+    LIST_EACH(&service->host->tunnels, node)
+    {
+        struct tunnel *tunnel = tunnel_of_node(node);
+
+        if (tunnel_is_usable(tunnel))
+            add_inbound(service, tunnel);
+    }
+}
+
 /* ---- places ---- */
 
 static void remove_place(struct service *service, struct place *place)
@@ -184,6 +241,7 @@ enum status switchboard_place(struct switchboard *board, enum service_role role,
 
     if (!service)
         return STATUS_OK; /* it went while the news was on its way */
+    service->is_set = endpoints->is_set;
     for (size_t i = 0; i < endpoints->count; i++) {
         const struct endpoint *endpoint = &endpoints->items[i];
         struct place *place = pool_find(&service->pool, &endpoint->address);
@@ -197,57 +255,17 @@ enum status switchboard_place(struct switchboard *board, enum service_role role,
     {
         struct place *place = LIST_ITEM(node, struct place, node);
 
-        if (!place->tunnel && !endpoints_have_place(endpoints, place))
+        if (place->tunnel ? service->is_set
+                          : !endpoints_have_place(endpoints, place))
             remove_place(service, place);
     }
+    add_all_inbound(service);
     service_retry(service);
     tell_usable(service);
     return status;
 }
 
-/* ---- tunnels that dialled us are places too, where that is wanted ---- */
-
-static bool takes_inbound(const struct service *service)
-{
-    if (service->options.role != SERVICE_CONSUME || service->is_removed)
-        return false;
-    for (size_t i = 0; i < service->options.sources.count; i++)
-        if (strcmp(service->options.sources.items[i], "inbound:") == 0)
-            return true;
-    return false;
-}
-
-static struct place *place_of_tunnel(const struct service *service,
-                                     const struct tunnel *tunnel)
-{
-    LIST_EACH(&service->pool.places, node)
-    {
-        struct place *place = LIST_ITEM(node, struct place, node);
-
-        if (place->tunnel == tunnel)
-            return place;
-    }
-    return NULL;
-}
-
-static void add_inbound(struct service *service, struct tunnel *tunnel)
-{
-    struct tunnel_report report;
-    struct endpoint endpoint = { .weight = 1 };
-    struct place *place;
-
-    if (!takes_inbound(service) || place_of_tunnel(service, tunnel) ||
-        !service_matches(&service->options.peers, tunnel_peer(tunnel)))
-        return;
-    tunnel_report(tunnel, &report);
-    if (report.is_dialler)
-        return;
-    endpoint.address = report.address;
-    strncpy(endpoint.name, report.peer, sizeof(endpoint.name) - 1);
-    place = pool_add(&service->pool, &endpoint);
-    if (place)
-        place->tunnel = tunnel;
-}
+/* ---- what tunnels tell ---- */
 
 static void tunnel_changed(void *context, struct tunnel *tunnel)
 {
