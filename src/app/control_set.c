@@ -86,7 +86,6 @@ static bool add_endpoint(struct target *target, const char *endpoint)
         return false;
     }
     add_value(target, endpoint);
-    add_value(target, "\n");
     return true;
 }
 
@@ -103,9 +102,11 @@ int control_set_run(const struct control *control)
     if (control->wants_keep)
         add_plain(&target, "&keep=1");
     add_plain(&target, control->wants_sources ? "&sources=1" : "&endpoints=");
-    for (size_t i = 1; i < control->service_count; i++)
+    for (size_t i = 1; i < control->service_count; i++) {
+        add_value(&target, i > 1 ? "\n" : "");
         if (!add_endpoint(&target, control->services[i]))
             return EXIT_REFUSED;
+    }
     if (target.is_cut)
         return control_complain(control->services[0],
                                 "more endpoints than one command can tell");
