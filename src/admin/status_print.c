@@ -168,6 +168,9 @@ static void blame_service(struct sheet *wrong, const json_t *service)
         add(wrong, "%s: no endpoint is known", name);
     else if (is_text(service, "state", "down"))
         add(wrong, "%s: no endpoint is up", name);
+    if (json_is_false(
+            json_object_get(json_object_get(service, "set"), "in_force")))
+        add(wrong, "%s: what was set waits for its names", name);
     if (waiting > 0)
         add(wrong, "%s: %" PRId64 " connections wait", name, waiting);
     blame_endpoints(wrong, service);
