@@ -46,6 +46,7 @@ struct ambassador {
     int64_t trust_expires;
 
     struct list questions; /* requests that wait for the workers' reports */
+    struct list tellings;  /* those that wait until all workers know */
     struct board_report *reports[MAX_WORKERS]; /* the latest; owned */
     uint32_t reports_awaited;
 };
@@ -123,6 +124,10 @@ uint32_t window_load(const struct ambassador *ambassador);
 /* ---- window_set.c: endpoints that an operator sets ---- */
 
 void window_set(void *ambassador, struct admin_request *request);
+/* A worker has done everything it was told before. */
+void window_caught_up(struct ambassador *ambassador, void *token);
+/* Nobody is answered any more. */
+void window_set_close(struct ambassador *ambassador);
 /* What an earlier ambassador was told to keep. */
 void entrance_recall_setting(struct entrance *entrance);
 /* STATUS_CONFIG: it cannot; errno tells why. */

@@ -365,6 +365,7 @@ void window_close(struct ambassador *ambassador)
         list_remove(node);
         free(LIST_ITEM(node, struct question, node));
     }
+    window_set_close(ambassador);
     admin_server_close(ambassador->admin);
     for (uint32_t i = 0; i < MAX_WORKERS; i++)
         board_report_free(ambassador->reports[i]);

@@ -133,6 +133,70 @@ static void refuse(struct order *order, int code, const char *reason)
     admin_answer(order->request, code, "text/plain", text);
 }
 
+/* ---- the answer, when every worker knows ---- */
+
+struct telling {
+    struct list node;
+    struct admin_request *request;
+    uint32_t awaited; /* workers, and one more while they are asked */
+    int code;
+    const char *says; /* static text */
+};
+
+static void caught_up(struct telling *telling)
+{
+    if (--telling->awaited > 0)
+        return;
+    admin_answer(telling->request, telling->code, "text/plain", telling->says);
+    list_remove(&telling->node);
+    free(telling);
+}
+
+void window_caught_up(struct ambassador *ambassador, void *token)
+{
+    (void)ambassador;
+    caught_up(token);
+}
+
+/* Before anything is changed; NULL, and it is refused, without memory. */
+static struct telling *prepare(struct order *order)
+{
+    struct telling *telling = calloc(1, sizeof(*telling));
+
+    if (!telling) {
+        refuse(order, 503, "out of memory");
+        return NULL;
+    }
+    list_init(&telling->node);
+    return telling;
+}
+
+static void answer(struct order *order, struct telling *telling, int code,
+                   const char *says)
+{
+    struct ambassador *ambassador = order->entrance->ambassador;
+
+    *telling = (struct telling){
+        .request = order->request, .awaited = 1, .code = code, .says = says
+    };
+    list_append(&ambassador->tellings, &telling->node);
+    for (uint32_t i = 0; i < ambassador->worker_count; i++)
+        if (worker_catch_up(ambassador->workers[i], telling) == STATUS_OK)
+            telling->awaited++;
+    caught_up(telling);
+}
+
+void window_set_close(struct ambassador *ambassador)
+{
+    LIST_EACH(&ambassador->tellings, node)
+    {
+        list_remove(node);
+        free(LIST_ITEM(node, struct telling, node));
+    }
+}
+
+/* ---- the order ---- */
+
 /* The only one, or that of the role which is said; NULL, and it is refused. */
 static struct entrance *find(struct ambassador *ambassador, struct order *order)
 {
@@ -193,40 +257,50 @@ static void set(struct order *order)
     struct directory *directory = order->entrance->directory;
     struct directory_setting setting = { .at = clock_wall_seconds(),
                                          .is_kept = order->keep };
+    struct telling *telling = prepare(order);
     char who[64];
     bool counts;
 
+    if (!telling)
+        return;
     if (directory_ask(directory, order->lines, &setting.source) != STATUS_OK) {
         refuse(order, 503, "out of memory");
+        free(telling);
         return;
     }
     if (!put_on_disk(order)) {
         source_close(setting.source);
+        free(telling);
         return;
     }
     admin_who(order->request, who, sizeof(who));
     counts = directory_set(directory, &setting, true);
     log_set(order->entrance, order->lines, who, order->keep, !counts);
-    admin_answer(order->request, counts ? 200 : 202, "text/plain",
-                 counts ? "set\n"
-                        : "the names are looked up; until the first is found "
-                          "everything stays as it was\n");
+    answer(order, telling, counts ? 200 : 202,
+           counts ? "set\n"
+                  : "the names are looked up; until the first is found "
+                    "everything stays as it was\n");
 }
 
 static void unset(struct order *order)
 {
     struct entrance *entrance = order->entrance;
+    struct telling *telling = prepare(order);
     char who[64];
 
-    if (!put_on_disk(order))
+    if (!telling)
         return;
+    if (!put_on_disk(order)) {
+        free(telling);
+        return;
+    }
     admin_who(order->request, who, sizeof(who));
     directory_unset(entrance->directory);
     LOG(LOG_WARNING, "endpoints_unset",
         log_text("service", entrance->options.name),
         log_text("role", role_text(entrance->options.role)),
         log_text("by", who));
-    admin_answer(order->request, 200, "text/plain", "back to its sources\n");
+    answer(order, telling, 200, "back to its sources\n");
 }
 
 void window_set(void *context, struct admin_request *request)

@@ -8,7 +8,7 @@ import urllib.parse
 import pytest
 
 from discovery_support import DnsServer
-from harness import ports
+from harness import ports, verify
 from harness.ambassador import Ambassador, SLOW, any_port
 from harness.named import Named, who_answers
 from harness.processes import wait_until
@@ -177,18 +177,22 @@ def test_what_is_not_understood_changes_nothing(box, authority):
     assert_served_by(listen, "second")
 
 
+def post(ambassador, query):
+    """The code and the text that the window answers."""
+    with ports.connect(ambassador.admin) as sock:
+        sock.sendall(f"POST /set?{query} HTTP/1.1\r\nHost: x\r\n"
+                     "Content-Length: 0\r\n\r\n".encode())
+        answer = b""
+        while b"\n" not in answer.partition(b"\r\n\r\n")[2]:
+            piece = sock.recv(4096)
+            assert piece, answer
+            answer += piece
+    return int(answer.split()[1]), answer.split(b"\r\n\r\n")[1].decode()
+
+
 def test_the_window_checks_for_itself(box):
     first = Named("first")
     ambassador, listen = near(box, first.source)
-
-    def post(query):
-        with ports.connect(ambassador.admin) as sock:
-            sock.sendall(f"POST /set?{query} HTTP/1.1\r\nHost: x\r\n"
-                         "Content-Length: 0\r\n\r\n".encode())
-            answer = b""
-            while piece := sock.recv(4096):
-                answer += piece
-        return int(answer.split()[1]), answer.split(b"\r\n\r\n")[1].decode()
 
     many = urllib.parse.quote("\n".join(["127.0.0.1:9"] * 1025))
     for query, code, said in (
@@ -200,11 +204,12 @@ def test_the_window_checks_for_itself(box):
             ("service=service&endpoints=", 400, "no endpoint"),
             ("service=service&endpoints=1.2.3.4:5%0Ax", 400, "endpoint 2"),
             (f"service=service&endpoints={many}", 400, "")):
-        answer = post(query)
+        answer = post(ambassador, query)
         assert answer[0] == code and said in answer[1], (query[:80], answer)
     assert only(ambassador)["set"] is None
     second = Named("second")
-    assert post(f"service=service&endpoints=127.0.0.1:{second.port}")[0] == 200
+    query = f"service=service&endpoints=127.0.0.1:{second.port}"
+    assert post(ambassador, query) == (200, "set\n")
     assert_served_by(listen, "second")
 
 
@@ -292,6 +297,30 @@ def test_flipping_an_offered_service_drops_nothing(box, make_pair):
     one, other = make_two(box)
     pair = make_pair(one.address)
     flip_under_load(pair.offerer, pair.address, [one.address, other.address])
+
+
+def test_streams_of_peers_do_not_overtake_it(box, make_pair):
+    # They come to busy workers without passing the main thread.
+    one, other = make_two(box)
+    sink = verify.Server(box)
+    listen = any_port()
+    pair = make_pair(one.address, start=False, offerer={"workers": 2})
+    near_end, far_end = pair.documents()
+    near_end["consume"]["bulk"] = {**near_end["consume"]["service"],
+                                   "listen": listen}
+    far_end["offer"]["bulk"] = {**far_end["offer"]["service"],
+                                "to": [f"static:{sink.address}"]}
+    offerer = Ambassador(box, "offerer", far_end).start()
+    Ambassador(box, "consumer", near_end).start().wait_for("service", "bulk")
+    client = verify.Client(box, listen, "--count", 10000000, "--concurrency", 64,
+                           "--up", 100, "--down", 100)
+    for number in range(600):
+        name, place = [("a", one), ("b", other)][number % 2]
+        query = f"service=service&endpoints={place.address}"
+        assert post(offerer, query) == (200, "set\n")
+        assert ask(pair.address) == name, number
+    assert client.process.is_running()
+    client.process.kill()
 
 
 def offer_second(box, authority, service):
