@@ -4,8 +4,9 @@
 
 /*
  * The commands that ask a running ambassador: `entente status | wait |
- * healthcheck | set | drain | reload | quit`.  |argv[0]| is the command.  Returns the
- * exit code: 0 done, 1 refused or failed (one line on stderr), 2 usage.
+ * healthcheck | set | drain | reload | quit`.  |argv[0]| is the command.
+ * Returns the exit code: 0 done, 1 refused or failed (one line on stderr), 2
+ * usage.
  */
 int control_main(int argc, char **argv);
 #endif
