@@ -495,12 +495,32 @@ def test_only_what_is_to_be_kept_survives_a_restart(box, tmp_path):
 def test_a_kept_name_counts_before_it_is_found(box, tmp_path):
     first, second = Named("first"), Named("second")
     state = tmp_path / "state"
-    ambassador, listen = near(box, first.source, state=state)
-    put(ambassador, "service", f"localhost:{second.port}", "--keep")
-    wait_until(lambda: who_answers(listen) == "second", 10, "it is found")
-    ambassador.stop()
-    ambassador.start()
-    assert_served_by(listen, "second")
+    listen = any_port()
+    with DnsServer() as dns:
+        dns.set_a("db.test", "127.0.0.1", ttl=60)
+        ambassador = Ambassador(box, "near", {
+            "state": str(state), "dns": {"servers": [dns.address]},
+            "consume": {"service": {"listen": listen, "hold": "60s",
+                                    "direct": [first.source]}}}).start()
+        put(ambassador, "service", f"db.test:{second.port}", "--keep")
+        wait_until(lambda: who_answers(listen) == "second", 20, "it is found")
+        ambassador.stop()
+        dns.silent = True
+        ambassador.start()
+        # What it was before is remembered, as of any source.
+        assert_served_by(listen, "second")
+        ambassador.stop()
+        for path in state.glob("source-*"):
+            path.unlink()
+        ambassador.start()
+        answers = []
+        thread = threading.Thread(
+            target=lambda: answers.append(who_answers(listen, 60)))
+        thread.start()
+        wait_until(lambda: only(ambassador)["waiting"] == 1, 10, "it waits")
+        dns.silent = False
+        thread.join()
+        assert answers == ["second"]
 
 
 def test_a_damaged_file_is_logged_and_ignored(box, tmp_path):

@@ -29,11 +29,11 @@ class Named:
         self.listener.close()
 
 
-def who_answers(address):
+def who_answers(address, timeout=15):
     """The name of the service a new connection comes to."""
     host, port = address.rsplit(":", 1)
     with socket.create_connection((host, int(port)), 10) as connection:
-        connection.settimeout(15)
+        connection.settimeout(timeout)
         name = b""
         while piece := connection.recv(100):
             name += piece
