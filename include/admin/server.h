@@ -58,6 +58,9 @@ const struct address *admin_server_address(const struct admin_server *server);
 const char *admin_argument(const struct admin_request *request,
                            const char *name);
 
+/* Who asks, for the log: "uid 0, pid 123", or "a local port". */
+void admin_who(const struct admin_request *request, char *text, size_t size);
+
 /*
  * |type| is like "application/json"; |body| is copied.  Ends |request|, also
  * when its client is gone.

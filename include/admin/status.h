@@ -28,6 +28,14 @@ struct announcement_status {
     struct announcement_report report;
 };
 
+/* Endpoints that an operator has set instead of the sources. */
+struct set_status {
+    const char *lines; /* an endpoint each */
+    int64_t at;        /* seconds since 1970 */
+    bool is_in_force;  /* or waits for its first name */
+    bool is_kept;      /* over a restart */
+};
+
 /* What the main thread knows of a service. */
 struct service_status {
     const char *name;
@@ -35,9 +43,11 @@ struct service_status {
     const char *const *listen; /* addresses in use, NULL-terminated */
     const struct source_report *sources;
     const char *const *source_texts;
+    const bool *are_idle; /* sources that do not count; NULL: all do */
     size_t source_count;
     const struct announcement_status *announcements;
     size_t announcement_count;
+    const struct set_status *set; /* or NULL */
 };
 
 /* Everything, borrowed from those who know it. */

@@ -4,7 +4,7 @@
 
 /*
  * The commands that ask a running ambassador: `entente status | explain |
- * wait | healthcheck | drain | reload | quit`.  |argv[0]| is the command.
+ * wait | healthcheck | set | drain | reload | quit`.  |argv[0]| is the command.
  * Returns the exit code: 0 done, 1 refused or failed (one line on stderr), 2
  * usage.
  */

@@ -28,6 +28,8 @@ struct worker_events {
                      struct board_report *report);
     /* The answer to worker_probe(). */
     void (*probed)(void *context, void *token, bool reached, const char *why);
+    /* The answer to worker_catch_up(). */
+    void (*caught_up)(void *context, void *token);
 };
 
 /*
@@ -85,4 +87,9 @@ void worker_ask(struct worker *worker, struct worker_question *question);
 MUST_CHECK enum status worker_probe(struct worker *worker,
                                     enum service_role role, const char *name,
                                     void *token);
+/*
+ * |caught_up| when everything it was told before is done.  Streams of peers
+ * come to a worker without passing the main thread: they may overtake letters.
+ */
+MUST_CHECK enum status worker_catch_up(struct worker *worker, void *token);
 #endif

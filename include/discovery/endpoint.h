@@ -19,6 +19,7 @@ struct endpoint {
 /* An answer: immutable, sorted by tier, priority, name and address, no
  * duplicates. */
 struct endpoints {
+    bool is_set; /* by an operator: whoever dialled us is none of them */
     size_t count;
     struct endpoint items[];
 };
@@ -34,7 +35,9 @@ enum { ENDPOINTS_MAX = 1024 };
 MUST_CHECK struct endpoints *endpoints_new(const struct endpoint *items,
                                            size_t count);
 
-/* The same endpoints, names, tiers, priorities and weights; NULL equals empty.
+/*
+ * The same endpoints, names, tiers, priorities and weights, set or not; NULL
+ * equals empty.
  */
 bool endpoints_equal(const struct endpoints *a, const struct endpoints *b);
 

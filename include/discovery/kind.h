@@ -21,7 +21,7 @@ struct watcher {
 
 struct source_kind {
     const char *scheme;   /* "dns" */
-    const char *form;     /* "dns:NAME:PORT" */
+    const char *form;     /* "dns:NAME:PORT"; NULL: not for configurations */
     uint64_t interval_us; /* between two changes that are applied */
     bool may_flap;        /* several servers may give several answers */
     /* |rest| is the text behind "scheme:" in all of these. */
@@ -40,6 +40,7 @@ extern const struct source_kind dns_kind;
 extern const struct source_kind dns_srv_kind;
 extern const struct source_kind zookeeper_kind;
 extern const struct source_kind mdns_kind;
+extern const struct source_kind setting_kind; /* the last: without a form */
 
 const struct source_world *source_world(const struct source *source);
 

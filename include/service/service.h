@@ -52,6 +52,7 @@ struct service {
     uint32_t left_behind; /* connections: service/moving.h */
     bool is_removed;      /* goes with its last passage */
     bool was_usable;      /* as last told */
+    bool is_set;          /* where it is, by an operator: nowhere else */
 
     bool is_offered_nowhere; /* consumed: they say so at every place */
 

@@ -50,7 +50,7 @@ MUST_CHECK enum status switchboard_apply(struct switchboard *board,
                                          const struct service_options *options,
                                          size_t count);
 
-/* Where a service is now. */
+/* Where a service is now; if that is set, tunnels that dialled us are not. */
 MUST_CHECK enum status switchboard_place(struct switchboard *board,
                                          enum service_role role,
                                          const char *name,

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_REQUEST = 2048, FIRST_ROOM = 8 * 1024 };
+enum { MAX_REQUEST = 8 * 1024, FIRST_ROOM = 8 * 1024 };
 
 struct call {
     const struct address *address; /* borrowed */

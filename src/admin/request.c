@@ -13,16 +13,34 @@
 
 /* ---- who asks ---- */
 
+/* False if the kernel does not know, as of a port. */
+static bool find_user(const struct admin_request *request, struct ucred *peer)
+{
+    socklen_t length = sizeof(*peer);
+
+    return address_is_unix(&request->server->socket.address) &&
+           getsockopt(bufferevent_getfd(request->stream), SOL_SOCKET,
+                      SO_PEERCRED, peer, &length) == 0;
+}
+
 static bool is_user_allowed(const struct admin_request *request)
 {
     struct ucred peer;
-    socklen_t length = sizeof(peer);
 
     if (!address_is_unix(&request->server->socket.address))
         return true;
-    return getsockopt(bufferevent_getfd(request->stream), SOL_SOCKET,
-                      SO_PEERCRED, &peer, &length) == 0 &&
+    return find_user(request, &peer) &&
            (peer.uid == 0 || peer.uid == geteuid());
+}
+
+void admin_who(const struct admin_request *request, char *text, size_t size)
+{
+    struct ucred peer;
+
+    if (find_user(request, &peer))
+        text_format(text, size, "uid %u, pid %d", peer.uid, peer.pid);
+    else
+        text_format(text, size, "a local port");
 }
 
 /* Whether |host| is |name| with our port. */

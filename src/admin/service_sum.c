@@ -154,8 +154,9 @@ bool service_sum_init(struct service_sum *sum,
     if (!sum->places)
         return false;
     for (size_t i = 0; i < service->source_count; i++)
-        add_source(sum, service->sources[i].endpoints,
-                   service->source_texts[i]);
+        if (!service->are_idle || !service->are_idle[i])
+            add_source(sum, service->sources[i].endpoints,
+                       service->source_texts[i]);
     for (size_t i = 0; i < document->board_count; i++) {
         const struct service_report *report =
             find_report(document->boards[i], service);

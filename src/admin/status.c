@@ -49,14 +49,18 @@ static json_t *places_value(const struct service_sum *sum)
     return array;
 }
 
-static json_t *source_value(const struct source_report *source,
-                            const char *text, uint64_t now_us)
+static json_t *source_value(const struct service_status *service, size_t index,
+                            uint64_t now_us)
 {
+    const struct source_report *source = &service->sources[index];
+    const char *text = service->source_texts[index];
+    bool is_idle = service->are_idle && service->are_idle[index];
     size_t count = source->endpoints ? source->endpoints->count : 0;
 
     return OBJECT({ "source", text_value(text) },
                   { "endpoints", number_value(count) },
                   { "age_s", age_value(source, now_us) },
+                  { "counts", json_boolean(!is_idle) },
                   { "stale", json_boolean(source->is_stale) },
                   { "remembered", json_boolean(source->is_remembered) },
                   { "failure", text_value(source->failure) });
@@ -68,9 +72,38 @@ static json_t *sources_value(const struct service_status *service,
     json_t *array = json_array();
 
     for (size_t i = 0; i < service->source_count; i++)
-        array = append(array, source_value(&service->sources[i],
-                                           service->source_texts[i], now_us));
+        array = append(array, source_value(service, i, now_us));
     return array;
+}
+
+/* The lines that have something, as an array. */
+static json_t *lines_value(const char *lines)
+{
+    json_t *array = json_array();
+    char *copy = strdup(lines), *rest = NULL;
+
+    for (char *line = copy ? strtok_r(copy, "\n", &rest) : NULL; line;
+         line = strtok_r(NULL, "\n", &rest))
+        array = append(array, text_value(line));
+    if (!copy) {
+        json_decref(array);
+        return NULL;
+    }
+    free(copy);
+    return array;
+}
+
+static json_t *set_value(const struct set_status *set)
+{
+    int64_t age = set ? clock_wall_seconds() - set->at : 0;
+
+    if (!set)
+        return json_null();
+    return OBJECT({ "endpoints", lines_value(set->lines) },
+                  { "since", json_integer(set->at) },
+                  { "age_s", json_integer(age > 0 ? age : 0) },
+                  { "in_force", json_boolean(set->is_in_force) },
+                  { "kept", json_boolean(set->is_kept) });
 }
 
 static json_t *announcement_value(const struct announcement_status *status)
@@ -121,6 +154,7 @@ static json_t *service_value(const struct status_document *document,
                { "up_bytes", number_value(total->up_bytes) },
                { "down_bytes", number_value(total->down_bytes) },
                { "endpoints", places_value(&sum) },
+               { "set", set_value(service->set) },
                { "sources", sources_value(service, document->now_us) },
                { "announcements", announcements_value(service) });
     service_sum_clear(&sum);

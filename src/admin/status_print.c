@@ -141,6 +141,9 @@ static void blame_service(struct sheet *wrong, const json_t *service)
         add(wrong, "%s: no endpoint is known", name);
     else if (is_text(service, "state", "down"))
         add(wrong, "%s: no endpoint is up", name);
+    if (json_is_false(
+            json_object_get(json_object_get(service, "set"), "in_force")))
+        add(wrong, "%s: what was set waits for its names", name);
     if (waiting > 0)
         add(wrong, "%s: %" PRId64 " connections wait", name, waiting);
     blame_endpoints(wrong, service);
@@ -240,6 +243,10 @@ static const struct column certificate_columns[] = {
     { "IDENTITY", "identity", TEXT },
 };
 
+static const char *const set_titles[] = { "SERVICE",   "ROLE",     "SET TO",
+                                          "SINCE",     "IN FORCE", "KEPT",
+                                          "INSTEAD OF" };
+
 static void begin(struct sheet *sheet, const struct column *columns,
                   size_t count)
 {
@@ -284,6 +291,60 @@ static void add_rows(struct sheet *sheet, const struct column *columns,
             add_cell(sheet, &columns[j], json_array_get(array, i), owner);
 }
 
+/* The sources that do not count, as many as fit. */
+static const char *join_idle(const json_t *sources, char *text, size_t size)
+{
+    size_t i;
+    json_t *source;
+
+    text[0] = '\0';
+    json_array_foreach(sources, i, source)
+    {
+        size_t length = strlen(text);
+
+        if (json_is_false(json_object_get(source, "counts")) &&
+            !is_text(source, "source", "set"))
+            text_format(text + length, size - length, "%s%s", length ? " " : "",
+                        text_of(source, "source"));
+    }
+    return text;
+}
+
+static const char *yes_or_no(const json_t *value)
+{
+    return json_is_true(value) ? "yes" : "no";
+}
+
+/* What an operator has set, and might forget. */
+static void add_set(struct sheet *sheet, const json_t *service)
+{
+    const json_t *set = json_object_get(service, "set");
+    char text[512];
+
+    if (!json_is_object(set))
+        return;
+    sheet_add(sheet, text_of(service, "name"));
+    sheet_add(sheet, text_of(service, "role"));
+    sheet_add(sheet,
+              join(json_object_get(set, "endpoints"), text, sizeof(text)));
+    add(sheet, "%s ago", duration(number_of(set, "age_s"), text, sizeof(text)));
+    sheet_add(sheet, yes_or_no(json_object_get(set, "in_force")));
+    sheet_add(sheet, yes_or_no(json_object_get(set, "kept")));
+    sheet_add(sheet, join_idle(json_object_get(service, "sources"), text,
+                               sizeof(text)));
+}
+
+static void add_sets(struct sheet *sheet, const json_t *services)
+{
+    size_t i;
+    json_t *service;
+
+    sheet_init(sheet, ARRAY_LENGTH(set_titles));
+    for (i = 0; i < ARRAY_LENGTH(set_titles); i++)
+        sheet_add(sheet, set_titles[i]);
+    json_array_foreach(services, i, service) add_set(sheet, service);
+}
+
 static void summarize(struct sheet *sheet, const json_t *root)
 {
     const json_t *gates = json_object_get(root, "tunnel_listen");
@@ -301,6 +362,7 @@ enum {
     SUMMARY,
     WRONG,
     SERVICES,
+    SETS,
     ENDPOINTS,
     ANNOUNCEMENTS,
     TUNNELS,
@@ -319,6 +381,7 @@ static void fill_sheets(struct sheet *sheets, const json_t *root)
     blame_all(&sheets[WRONG], root);
     begin(&sheets[SERVICES], service_columns, ARRAY_LENGTH(service_columns));
     add_rows(&sheets[SERVICES], service_columns, services, NULL);
+    add_sets(&sheets[SETS], services);
     begin(&sheets[ENDPOINTS], endpoint_columns, ARRAY_LENGTH(endpoint_columns));
     json_array_foreach(services, i, service)
         add_rows(&sheets[ENDPOINTS], endpoint_columns,

@@ -6,6 +6,7 @@
 #include "app/ambassador_internal.h"
 #include "base/log.h"
 #include "crypto/library.h"
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -368,8 +369,13 @@ static void take_services(struct plan *plan)
     {
         struct entrance *entrance = LIST_ITEM(node, struct entrance, node);
 
-        if (!is_planned(plan, entrance))
-            entrance_close(entrance);
+        if (is_planned(plan, entrance))
+            continue;
+        if (entrance_forget_setting(entrance) != STATUS_OK)
+            LOG(LOG_WARNING, "set_not_forgotten",
+                log_text("service", entrance->options.name),
+                log_text("reason", strerror(errno)));
+        entrance_close(entrance);
     }
     for (size_t i = 0; i < plan->count; i++) {
         const struct service_options *options = &plan->services[i];

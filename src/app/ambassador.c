@@ -286,6 +286,7 @@ int ambassador_run(struct config *config,
     list_init(&ambassador->gates);
     list_init(&ambassador->questions);
     list_init(&ambassador->explanations);
+    list_init(&ambassador->tellings);
     ambassador->started_us = clock_now_us();
     ambassador->reread = reread;
     ambassador->reread_context = context;

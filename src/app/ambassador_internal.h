@@ -49,6 +49,7 @@ struct ambassador {
     int64_t trust_expires;
 
     struct list questions; /* requests that wait for the workers' reports */
+    struct list tellings;  /* those that wait until all workers know */
     struct board_report *reports[MAX_WORKERS]; /* the latest; owned */
     uint32_t reports_awaited;
     struct list explanations; /* requests that wait for explain.c */
@@ -144,6 +145,18 @@ uint32_t window_load(const struct ambassador *ambassador);
 void explain_answer(void *ambassador, struct admin_request *request);
 /* Requests will not be answered any more. */
 void explain_close(struct ambassador *ambassador);
+
+/* ---- window_set.c: endpoints that an operator sets ---- */
+
+void window_set(void *ambassador, struct admin_request *request);
+/* A worker has done everything it was told before. */
+void window_caught_up(struct ambassador *ambassador, void *token);
+/* Nobody is answered any more. */
+void window_set_close(struct ambassador *ambassador);
+/* What an earlier ambassador was told to keep. */
+void entrance_recall_setting(struct entrance *entrance);
+/* STATUS_CONFIG: it cannot; errno tells why. */
+MUST_CHECK enum status entrance_forget_setting(const struct entrance *entrance);
 
 /* ---- ambassador.c ---- */
 

@@ -119,7 +119,7 @@ static void ask(const struct control *control, const char *method,
         explain(reply);
 }
 
-static int complain(const char *about, const char *text)
+int control_complain(const char *about, const char *text)
 {
     fprintf(stderr, "entente: %s%s%s\n", about, *about ? ": " : "", text);
     return EXIT_REFUSED;
@@ -130,7 +130,7 @@ static int flush(void)
 {
     return fflush(stdout) == 0 && !ferror(stdout)
                ? EXIT_DONE
-               : complain("standard output", strerror(errno));
+               : control_complain("standard output", strerror(errno));
 }
 
 /* ---- the commands ---- */
@@ -142,10 +142,11 @@ static int print_document(enum status (*print)(const char *json, FILE *to),
 
     if (status == STATUS_OK)
         return flush();
-    return complain("", status == STATUS_NO_MEMORY
-                            ? "out of memory"
-                            : "what answers is not an ambassador of this "
-                              "version: try --json");
+    return control_complain("",
+                            status == STATUS_NO_MEMORY
+                                ? "out of memory"
+                                : "what answers is not an ambassador of this "
+                                  "version: try --json");
 }
 
 /* Ask for a document and show it; |about| begins a complaint. */
@@ -158,7 +159,7 @@ static int show(const struct control *control, const char *target,
 
     ask(control, "GET", target, control->timeout_us, &reply);
     if (!is_good(&reply)) {
-        exit_code = complain(about, reply.text);
+        exit_code = control_complain(about, reply.text);
     } else if (control->wants_json) {
         size_t length = strlen(reply.body);
         bool ends = length > 0 && reply.body[length - 1] == '\n';
@@ -258,7 +259,7 @@ static int run_wait(const struct control *control)
         struct reply reply;
 
         if (!wait_for(control, control->services[i], until_us, &reply))
-            exit_code = complain(control->services[i], reply.text);
+            exit_code = control_complain(control->services[i], reply.text);
         clear(&reply);
     }
     return exit_code;
@@ -271,36 +272,40 @@ static int run_health(const struct control *control)
 
     ask(control, "GET", "/health", control->timeout_us, &reply);
     if (!is_good(&reply))
-        exit_code = complain("", reply.text);
+        exit_code = control_complain("", reply.text);
     clear(&reply);
     return exit_code;
 }
 
-static int order(const struct control *control, const char *target)
+int control_order(const struct control *control, const char *target, bool tells)
 {
     struct reply reply;
     int exit_code = EXIT_DONE;
 
     ask(control, "POST", target, control->timeout_us, &reply);
-    if (!is_good(&reply))
-        exit_code = complain("", reply.text);
+    if (!is_good(&reply)) {
+        exit_code = control_complain("", reply.text);
+    } else if (tells && reply.code == 202) {
+        fputs(reply.body, stdout);
+        exit_code = flush();
+    }
     clear(&reply);
     return exit_code;
 }
 
 static int run_drain(const struct control *control)
 {
-    return order(control, "/drain");
+    return control_order(control, "/drain", false);
 }
 
 static int run_reload(const struct control *control)
 {
-    return order(control, "/reload");
+    return control_order(control, "/reload", false);
 }
 
 static int run_quit(const struct control *control)
 {
-    return order(control, "/quit");
+    return control_order(control, "/quit", false);
 }
 
 static const struct control_command commands[] = {
@@ -321,6 +326,13 @@ static const struct control_command commands[] = {
       "Exit 0 if the ambassador is ready for connections, else 1; for "
       "HEALTHCHECK and\nprobes.",
       10 * CLOCK_SECOND, .run = run_health },
+    { "set", "SERVICE ENDPOINT... [OPTION...] | SERVICE --sources [OPTION...]",
+      "From now on SERVICE is at each ENDPOINT, like db-3.example.com:7411, "
+      "and "
+      "nowhere\nelse, whatever its sources say; or again where they say.  "
+      "Connections stay where\nthey are.",
+      10 * CLOCK_SECOND, .has_services = true, .has_endpoints = true,
+      .run = control_set_run },
     { "drain", "[OPTION...]",
       "Tells the ambassador to take nothing new, finish what is open and end.  "
       "Does not\nwait for that.",

@@ -107,8 +107,42 @@ static bool read_log_format(struct control *control, const char *value,
     return true;
 }
 
+static bool read_keep(struct control *control, const char *value, char *why,
+                      size_t size)
+{
+    (void)value, (void)why, (void)size;
+    control->wants_keep = true;
+    return true;
+}
+
+static bool read_sources(struct control *control, const char *value, char *why,
+                         size_t size)
+{
+    (void)value, (void)why, (void)size;
+    control->wants_sources = true;
+    return true;
+}
+
+static bool read_role(struct control *control, const char *value, char *why,
+                      size_t size)
+{
+    control->role = value;
+    if (strcmp(value, "consume") == 0 || strcmp(value, "direct") == 0 ||
+        strcmp(value, "offer") == 0)
+        return true;
+    text_format(why, size, "%s: expected consume, direct or offer", value);
+    return false;
+}
+
 /* The first are for those that have them only. */
 static const struct option options[] = {
+    { "keep", NULL, "over a restart too (in the directory of the key state)",
+      read_keep },
+    { "sources", NULL, "where its sources say, again", read_sources },
+    { "role", "ROLE",
+      "consume, direct or offer, if one of the name is consumed\n"
+      "                         and one is offered",
+      read_role },
     { "json", NULL, "for programs: the whole of it as JSON", read_json },
     { "client", "IP", "for a connection from there (balance: hash)",
       read_client },
@@ -131,6 +165,9 @@ static bool has_option(const struct control_command *command,
 {
     if (option->read == read_client)
         return command->has_client;
+    if (option->read == read_keep || option->read == read_sources ||
+        option->read == read_role)
+        return command->has_endpoints;
     return option->read != read_json || command->has_json;
 }
 
@@ -218,7 +255,8 @@ static bool read_word(struct position *position)
                 position->command->name, word, position->command->name);
         return false;
     }
-    if (!text_is_name(word, strlen(word))) {
+    if (!(position->command->has_endpoints && position->words > 0) &&
+        !text_is_name(word, strlen(word))) {
         fprintf(stderr,
                 "entente %s: \"%.200s\": a service's name is at most %d "
                 "letters, digits, '.', '_' and '-', like redis\n",
@@ -251,6 +289,8 @@ bool control_parse(struct control *control,
     }
     control->services = argv + 1;
     control->service_count = (size_t)position.words;
+    if (command->has_endpoints && control->service_count > 0)
+        return control_set_check(control);
     if (!command->has_services || control->service_count > 0)
         return true;
     fprintf(stderr, "entente %s: which service? entente %s %s\n", command->name,

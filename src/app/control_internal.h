@@ -18,7 +18,10 @@ struct control {
     const char *client; /* --client */
     bool wants_json;
     bool wants_help;
-    char *const *services; /* words that are no options */
+    bool wants_keep;       /* set --keep */
+    bool wants_sources;    /* set --sources */
+    const char *role;      /* set --role */
+    char *const *services; /* words that are no options; set: then endpoints */
     size_t service_count;
 };
 
@@ -31,6 +34,7 @@ struct control_command {
     bool has_client;
     bool has_services;
     bool has_one_service; /* and no more */
+    bool has_endpoints; /* behind one service */
     int (*run)(const struct control *control);
 };
 
@@ -41,5 +45,18 @@ struct control_command {
 MUST_CHECK bool control_parse(struct control *control,
                               const struct control_command *command, int argc,
                               char **argv);
+int control_complain(const char *about, const char *text);
+/*
+ * POST |target| and return the exit code; what is accepted and not done yet
+ * (202) is told, if |tells|.
+ */
+int control_order(const struct control *control, const char *target,
+                  bool tells);
 void control_print_help(const struct control_command *command, FILE *to);
+
+/* ---- control_set.c ---- */
+
+/* After control_parse(): do the words fit together?  As that. */
+MUST_CHECK bool control_set_check(const struct control *control);
+int control_set_run(const struct control *control);
 #endif

@@ -117,17 +117,16 @@ static void directory_changed(void *context, const struct endpoints *endpoints)
     tell_workers(entrance);
 }
 
-static enum status open_directory(struct entrance *entrance,
-                                  const struct service_options *service,
-                                  struct directory **directory)
+static enum status open_directory(struct entrance *entrance)
 {
-    struct directory_options options = { .sources = &service->sources,
-                                         .fallback = &service->fallback,
+    struct directory_options options = { .sources = &entrance->options.sources,
+                                         .fallback =
+                                             &entrance->options.fallback,
                                          .world = &entrance->ambassador->world,
                                          .changed = directory_changed,
                                          .context = entrance };
 
-    return directory_open(&options, directory);
+    return directory_open(&options, &entrance->directory);
 }
 
 enum status entrance_open(struct ambassador *ambassador,
@@ -141,7 +140,7 @@ enum status entrance_open(struct ambassador *ambassador,
     entrance->ambassador = ambassador;
     list_init(&entrance->node);
     if (service_options_copy(&entrance->options, options))
-        status = open_directory(entrance, options, &entrance->directory);
+        status = open_directory(entrance);
     if (status == STATUS_OK)
         status = adjust_health(entrance);
     if (status != STATUS_OK) {
@@ -149,6 +148,7 @@ enum status entrance_open(struct ambassador *ambassador,
         return status;
     }
     list_append(&ambassador->entrances, &entrance->node);
+    entrance_recall_setting(entrance);
     return STATUS_OK;
 }
 
@@ -156,21 +156,18 @@ enum status entrance_change(struct entrance *entrance,
                             const struct service_options *options)
 {
     struct service_options copy;
-    struct directory *directory = entrance->directory;
 
     if (!service_options_copy(&copy, options))
         return STATUS_NO_MEMORY;
     if (!text_list_equal(&entrance->options.sources, &copy.sources) ||
         !text_list_equal(&entrance->options.fallback, &copy.fallback)) {
-        enum status status = open_directory(entrance, &copy, &directory);
+        enum status status = directory_change(entrance->directory,
+                                              &copy.sources, &copy.fallback);
 
         if (status != STATUS_OK) {
             service_options_clear(&copy);
             return status;
         }
-        /* Until they answer, what the old ones said is still true. */
-        directory_close(entrance->directory);
-        entrance->directory = directory;
     }
     service_options_clear(&entrance->options);
     entrance->options = copy;
@@ -257,11 +254,18 @@ static void probed(void *context, void *token, bool reached, const char *why)
     window_probed(context, token, reached, why);
 }
 
+static void caught_up(void *context, void *token)
+{
+    window_caught_up(context, token);
+}
+
 const struct worker_events ambassador_worker_events = { .usable_changed =
                                                             usable_changed,
                                                         .homeless = homeless,
                                                         .reported = reported,
-                                                        .probed = probed };
+                                                        .probed = probed,
+                                                        .caught_up =
+                                                            caught_up };
 
 /* ---- doors ---- */
 

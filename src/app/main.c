@@ -26,6 +26,7 @@ static const struct command commands[] = {
     { "explain", control_main, "where a connection would go, and why" },
     { "wait", control_main, "until a connection would succeed" },
     { "healthcheck", control_main, "is it ready? for HEALTHCHECK and probes" },
+    { "set", control_main, "a service is there, and nowhere else" },
     { "drain", control_main, "finish what is open, take nothing new, end" },
     { "reload", control_main, "read the file again" },
     { "quit", control_main, "end now" },

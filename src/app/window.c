@@ -4,6 +4,7 @@
 #include "app/admin_address.h"
 #include "app/ambassador_internal.h"
 #include "base/clock.h"
+#include "discovery/setting.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,6 +60,9 @@ struct service_material {
     struct source_report sources[MAX_SOURCES];
     const char *texts[MAX_SOURCES];
     struct announcement_status announcements[CONFIG_MAX_ANNOUNCEMENTS];
+    bool are_idle[MAX_SOURCES];
+    size_t source_count;
+    struct set_status set;
 };
 
 static size_t gather_announcements(const struct ambassador *ambassador,
@@ -81,30 +85,67 @@ static size_t gather_announcements(const struct ambassador *ambassador,
     return count;
 }
 
+static void add_source(struct service_material *material,
+                       const struct source *source, const char *text,
+                       bool is_idle)
+{
+    size_t i = material->source_count;
+
+    if (i == MAX_SOURCES)
+        return;
+    material->texts[i] = text;
+    material->are_idle[i] = is_idle;
+    source_report(source, &material->sources[i]);
+    material->source_count++;
+}
+
+/* What an operator has set comes first; then the sources do not count. */
+static void gather_sources(const struct directory *directory,
+                           struct service_material *material)
+{
+    const struct directory_setting *setting = directory_setting(directory);
+    const struct directory_setting *coming = directory_coming(directory);
+    const struct directory_setting *latest = coming ? coming : setting;
+    const struct source *source;
+
+    if (coming)
+        add_source(material, coming->source, "set", true);
+    if (setting)
+        add_source(material, setting->source, "set", false);
+    for (size_t i = 0; (source = directory_source(directory, i)); i++)
+        add_source(material, source, source_text(source), setting != NULL);
+    if (latest)
+        material->set =
+            (struct set_status){ .lines = source_text(latest->source) +
+                                          strlen(SETTING_SCHEME),
+                                 .at = latest->at,
+                                 .is_in_force = latest == setting,
+                                 .is_kept = latest->is_kept };
+}
+
 static void gather_service(const struct ambassador *ambassador,
                            const struct entrance *entrance,
                            struct service_material *material,
                            struct service_status *status)
 {
-    const struct source *source;
-    size_t count = 0, announced;
+    size_t announced;
 
     door_list(ambassador, entrance->options.role, entrance->options.name,
               material->listen, MAX_LISTEN);
     announced = gather_announcements(ambassador, entrance, material);
-    while (count < MAX_SOURCES &&
-           (source = directory_source(entrance->directory, count))) {
-        material->texts[count] = source_text(source);
-        source_report(source, &material->sources[count++]);
-    }
-    *status = (struct service_status){ .name = entrance->options.name,
-                                       .role = entrance->options.role,
-                                       .listen = material->listen,
-                                       .sources = material->sources,
-                                       .source_texts = material->texts,
-                                       .source_count = count,
-                                       .announcements = material->announcements,
-                                       .announcement_count = announced };
+    gather_sources(entrance->directory, material);
+    *status =
+        (struct service_status){ .name = entrance->options.name,
+                                 .role = entrance->options.role,
+                                 .listen = material->listen,
+                                 .sources = material->sources,
+                                 .source_texts = material->texts,
+                                 .are_idle = material->are_idle,
+                                 .source_count = material->source_count,
+                                 .announcements = material->announcements,
+                                 .announcement_count = announced,
+                                 .set = material->set.lines ? &material->set
+                                                            : NULL };
 }
 
 static char *write_document(const struct ambassador *ambassador,
@@ -303,10 +344,15 @@ static void post_quit(void *context, struct admin_request *request)
 }
 
 static const struct admin_route routes[] = {
-    { "GET", "/status", get_status },   { "GET", "/explain", explain_answer },
-    { "GET", "/health", get_health },   { "POST", "/probe", post_probe },
-    { "POST", "/reload", post_reload }, { "POST", "/drain", post_drain },
-    { "POST", "/quit", post_quit },     { NULL, NULL, NULL },
+    { "GET", "/status", get_status },
+    { "GET", "/explain", explain_answer },
+    { "GET", "/health", get_health },
+    { "POST", "/probe", post_probe },
+    { "POST", "/set", window_set },
+    { "POST", "/reload", post_reload },
+    { "POST", "/drain", post_drain },
+    { "POST", "/quit", post_quit },
+    { NULL, NULL, NULL },
 };
 
 enum status window_open(struct ambassador *ambassador, struct net_error *error)
@@ -336,6 +382,7 @@ void window_close(struct ambassador *ambassador)
         free(LIST_ITEM(node, struct question, node));
     }
     explain_close(ambassador);
+    window_set_close(ambassador);
     admin_server_close(ambassador->admin);
     for (uint32_t i = 0; i < MAX_WORKERS; i++)
         board_report_free(ambassador->reports[i]);

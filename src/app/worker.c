@@ -140,6 +140,7 @@ enum status worker_place(struct worker *worker, enum service_role role,
         free(place);
         return STATUS_NO_MEMORY;
     }
+    place->endpoints->is_set = endpoints->is_set;
     place->role = role;
     place->letter.carry_out = carry_out_place;
     place->letter.drop = drop_place;
@@ -459,7 +460,7 @@ static void carry_out_probe(struct letter *letter)
         probed(answer, false, "no such service");
 }
 
-static void drop_probe(struct letter *letter)
+static void drop_answer(struct letter *letter)
 {
     free(name_of(letter)->token);
 }
@@ -478,7 +479,38 @@ enum status worker_probe(struct worker *worker, enum service_role role,
     answer->token = token;
     question->role = role;
     question->token = answer;
-    question->letter.drop = drop_probe;
+    question->letter.drop = drop_answer;
+    post(worker->loop, worker, &question->letter);
+    return STATUS_OK;
+}
+
+static void carry_out_caught_up(struct letter *letter)
+{
+    struct worker *worker = letter->worker;
+
+    worker->events->caught_up(worker->context, name_of(letter)->token);
+}
+
+static void carry_out_catch_up(struct letter *letter)
+{
+    struct name_letter *answer = name_of(letter)->token;
+
+    post(letter->worker->main_loop, letter->worker, &answer->letter);
+}
+
+enum status worker_catch_up(struct worker *worker, void *token)
+{
+    struct name_letter *question = name_letter_new("", carry_out_catch_up);
+    struct name_letter *answer = name_letter_new("", carry_out_caught_up);
+
+    if (!question || !answer) {
+        free(question);
+        free(answer);
+        return STATUS_NO_MEMORY;
+    }
+    answer->token = token;
+    question->token = answer;
+    question->letter.drop = drop_answer;
     post(worker->loop, worker, &question->letter);
     return STATUS_OK;
 }

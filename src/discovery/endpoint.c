@@ -89,7 +89,7 @@ bool endpoints_equal(const struct endpoints *a, const struct endpoints *b)
 {
     size_t count = a ? a->count : 0;
 
-    if (count != (b ? b->count : 0))
+    if (count != (b ? b->count : 0) || (a && a->is_set) != (b && b->is_set))
         return false;
     for (size_t i = 0; i < count; i++)
         if (!endpoint_equal(&a->items[i], &b->items[i]))

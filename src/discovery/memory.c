@@ -1,32 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 #include "discovery/memory.h"
 #include "base/text.h"
-#include <errno.h>
-#include <fcntl.h>
+#include "discovery/small_file.h"
 #include <jansson.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { VERSION = 1 };
+
+enum { NAME = 48 };
 
 /*
  * A source's text may be longer than a file's name, so it is told by a digest.
  * Two that share one overwrite each other's file but never believe it: the
  * text is in the file.
  */
-static bool file_path(char *path, size_t size, const char *directory,
-                      const char *source, const char *suffix)
+static void file_name(char name[NAME], const char *source)
 {
     uint64_t digest = UINT64_C(0xcbf29ce484222325);
 
     for (const char *at = source; *at; at++)
         digest = (digest ^ (uint8_t)*at) * UINT64_C(0x100000001b3);
-    return text_format(path, size, "%s/source-%016llx.json%s", directory,
-                       (unsigned long long)digest, suffix);
+    text_format(name, NAME, "source-%016llx.json", (unsigned long long)digest);
 }
 
 static json_t *encode_endpoint(const struct endpoint *endpoint)
@@ -64,70 +59,17 @@ static char *encode(const char *source, const struct endpoints *endpoints,
     return text;
 }
 
-static enum status write_all(int fd, const char *text)
-{
-    size_t left = strlen(text);
-
-    while (left > 0) {
-        ssize_t written = write(fd, text, left);
-
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            return STATUS_CONFIG;
-        text += written;
-        left -= (size_t)written;
-    }
-    return STATUS_OK;
-}
-
-/*
- * Without fsync(), which may stall the loop for as long as the disk likes:
- * after a power failure the file may be damaged, is told by that, and ignored.
- */
-static enum status replace_file(const char *path, const char *fresh,
-                                const char *text)
-{
-    int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
-                  S_IRUSR | S_IWUSR);
-    enum status status;
-
-    if (fd < 0)
-        return STATUS_CONFIG;
-    status = write_all(fd, text);
-    if (close(fd) != 0)
-        status = STATUS_CONFIG;
-    if (status == STATUS_OK && rename(fresh, path) != 0)
-        status = STATUS_CONFIG;
-    if (status != STATUS_OK) {
-        int reason = errno;
-
-        unlink(fresh);
-        errno = reason;
-    }
-    return status;
-}
-
 enum status memory_save(const char *directory, const char *source,
                         const struct endpoints *endpoints, int64_t answered_at)
 {
-    char path[PATH_MAX], fresh[PATH_MAX], suffix[32];
+    char *text = encode(source, endpoints, answered_at);
     enum status status;
-    char *text;
+    char name[NAME];
 
-    text_format(suffix, sizeof(suffix), ".%ld.new", (long)getpid());
-    if (!file_path(path, sizeof(path), directory, source, "") ||
-        !file_path(fresh, sizeof(fresh), directory, source, suffix)) {
-        errno = ENAMETOOLONG;
-        return STATUS_CONFIG;
-    }
-    text = encode(source, endpoints, answered_at);
     if (!text)
         return STATUS_NO_MEMORY;
-    if (mkdir(directory, S_IRWXU) != 0 && errno != EEXIST)
-        status = STATUS_CONFIG;
-    else
-        status = replace_file(path, fresh, text);
+    file_name(name, source);
+    status = small_file_replace(directory, name, text);
     free(text);
     return status;
 }
@@ -194,48 +136,19 @@ enum status memory_decode(const char *bytes, size_t length, const char *source,
     return status;
 }
 
-/* Up to |size| bytes, fewer only at the end of the file. */
-static ssize_t read_all(int fd, char *bytes, size_t size)
-{
-    size_t length = 0;
-
-    while (length < size) {
-        ssize_t got = read(fd, bytes + length, size - length);
-
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return -1;
-        if (got == 0)
-            break;
-        length += (size_t)got;
-    }
-    return (ssize_t)length;
-}
-
 enum status memory_load(const char *directory, const char *source, int64_t now,
                         struct memory *memory)
 {
-    enum status status = STATUS_PROTOCOL;
-    char path[PATH_MAX];
-    ssize_t length;
-    char *bytes;
-    int fd;
+    enum status status;
+    char name[NAME], *bytes;
+    size_t length;
 
-    if (!file_path(path, sizeof(path), directory, source, ""))
-        return STATUS_CLOSED;
-    fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return STATUS_CLOSED;
-    bytes = malloc(MEMORY_MAX_BYTES + 1);
-    if (!bytes) {
-        close(fd);
-        return STATUS_NO_MEMORY;
-    }
-    length = read_all(fd, bytes, MEMORY_MAX_BYTES + 1);
-    if (length >= 0 && length <= MEMORY_MAX_BYTES)
-        status = memory_decode(bytes, (size_t)length, source, now, memory);
+    file_name(name, source);
+    status = small_file_read(directory, name, MEMORY_MAX_BYTES, &bytes, &length,
+                             NULL);
+    if (status != STATUS_OK)
+        return status;
+    status = memory_decode(bytes, length, source, now, memory);
     free(bytes);
-    close(fd);
     return status;
 }

@@ -21,8 +21,8 @@
 #include <string.h>
 
 static const struct source_kind *const kinds[] = {
-    &list_kind,    &file_kind,      &dns_kind,
-    &dns_srv_kind, &zookeeper_kind, &mdns_kind
+    &list_kind,      &file_kind, &dns_kind,    &dns_srv_kind,
+    &zookeeper_kind, &mdns_kind, &setting_kind
 };
 
 /* How long the registry has before we believe the disk. */
@@ -71,7 +71,7 @@ static void list_forms(char *error, size_t size)
 {
     size_t used = 0;
 
-    for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++) {
+    for (size_t i = 0; i < ARRAY_LENGTH(kinds) && kinds[i]->form; i++) {
         if (!text_format(error + used, size - used, "%s%s",
                          i == 0 ? "expected " : " or ", kinds[i]->form))
             return;
@@ -88,10 +88,13 @@ bool source_is_valid(const char *text, char *error, size_t size)
     uint16_t port;
 
     kind = find_kind(text, &rest);
-    if (kind)
+    if (kind && kind->form)
         return kind->is_valid(rest, error, size);
     if (strncmp(text, "inbound:", 8) == 0)
         text_format(error, size, "inbound: is only for consume.*.from");
+    else if (kind)
+        text_format(error, size, "%s: is only for entente %s", kind->scheme,
+                    kind->scheme);
     else if (address_parse(&address, text) ||
              address_split(text, host, sizeof(host), &port))
         text_format(error, size, "expected static:%s", text);

@@ -162,10 +162,18 @@ static void log_failure(const struct outward *outward)
                                                      : why_no_place(passage)));
 }
 
+/* In this very turn: it waits for nothing any more but to be freed. */
+static bool has_ended(const struct outward *outward)
+{
+    return outward->relay.closing;
+}
+
 static void give_up(struct passage *passage)
 {
     struct outward *outward = of_passage(passage);
 
+    if (has_ended(outward))
+        return;
     passage->service->failed++;
     log_failure(outward);
     relay_abort(&outward->relay, RELAY_REFUSED);
@@ -175,6 +183,8 @@ static void retry(struct passage *passage)
 {
     struct outward *outward = of_passage(passage);
 
+    if (has_ended(outward))
+        return;
     while (passage_choose(passage)) {
         enum status status =
             relay_attach(&outward->relay, consume_tunnel(passage->place),
@@ -363,6 +373,8 @@ void consume_hand_over(struct service *service,
                                    .until_us = passage->until_us,
                                    .finished = outward->relay.up_finished };
 
+        if (has_ended(outward))
+            continue;
         if (!flatten_early(&outward->relay, &arrival))
             return;
         memcpy(arrival.service, service->options.name, sizeof(arrival.service));

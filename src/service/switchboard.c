@@ -7,17 +7,11 @@
 #include "service/direct.h"
 #include "service/moving.h"
 #include "service/offer.h"
+#include "service/places.h"
 #include "tunnel/peer.h"
 #include "tunnel/tunnel.h"
 #include <stdlib.h>
 #include <string.h>
-
-/* An ambassador that one or more services are consumed from. */
-struct shared_peer {
-    struct list node;
-    struct peer *peer;
-    uint32_t uses;
-};
 
 /* ---- services ---- */
 
@@ -82,66 +76,11 @@ struct service *switchboard_find(const struct switchboard *board,
     return NULL;
 }
 
-/* ---- peers ---- */
-
-static struct peer *share_peer(struct switchboard *board,
-                               const struct endpoint *endpoint)
-{
-    struct peer_options options = { .host = &board->host,
-                                    .address = endpoint->address,
-                                    .name = endpoint->name };
-    struct shared_peer *shared;
-
-    LIST_EACH(&board->peers, node)
-    {
-        shared = LIST_ITEM(node, struct shared_peer, node);
-        if (address_equal(peer_address(shared->peer), &endpoint->address)) {
-            shared->uses++;
-            return shared->peer;
-        }
-    }
-    shared = calloc(1, sizeof(*shared));
-    if (!shared)
-        return NULL;
-    shared->peer = peer_new(&options);
-    if (!shared->peer) {
-        free(shared);
-        return NULL;
-    }
-    shared->uses = 1;
-    list_append(&board->peers, &shared->node);
-    return shared->peer;
-}
-
-static void leave_peer(struct switchboard *board, const struct peer *peer)
-{
-    LIST_EACH(&board->peers, node)
-    {
-        struct shared_peer *shared = LIST_ITEM(node, struct shared_peer, node);
-
-        if (shared->peer != peer || --shared->uses > 0)
-            continue;
-        list_remove(node);
-        peer_free(shared->peer);
-        free(shared);
-    }
-}
-
 /* ---- places ---- */
-
-static void remove_place(struct service *service, struct place *place)
-{
-    if (place->peer)
-        leave_peer(service->board, place->peer);
-    pool_remove(&service->pool, place);
-}
 
 static void free_service(struct service *service)
 {
-    LIST_EACH(&service->pool.places, node)
-    {
-        remove_place(service, LIST_ITEM(node, struct place, node));
-    }
+    places_clear(service);
     loop_timer_stop(&service->timer);
     loop_timer_stop(&service->moving);
     list_remove(&service->node);
@@ -176,79 +115,19 @@ static void tell_usable(struct service *service)
         catalogue_changed(service->board);
 }
 
-static bool endpoints_have_place(const struct endpoints *endpoints,
-                                 const struct place *place)
-{
-    return endpoints_have(endpoints, &place->endpoint.address);
-}
-
-static enum status add_place(struct service *service,
-                             const struct endpoint *endpoint)
-{
-    struct place *place =
-        pool_add(&service->pool, endpoint, loop_now_us(service->host->loop));
-
-    if (!place)
-        return STATUS_NO_MEMORY;
-    if (service->options.health.protocol != HEALTH_NONE)
-        pool_judge(place, FITNESS_NOT_CHECKED,
-                   loop_now_us(service->host->loop));
-    if (service->options.role != SERVICE_CONSUME)
-        return STATUS_OK;
-    place->peer = share_peer(service->board, endpoint);
-    if (place->peer)
-        return STATUS_OK;
-    pool_remove(&service->pool, place);
-    return STATUS_NO_MEMORY;
-}
-
 enum status switchboard_place(struct switchboard *board, enum service_role role,
                               const char *name,
                               const struct endpoints *endpoints)
 {
     struct service *service = switchboard_find(board, role, name);
-    enum status status = STATUS_OK;
+    enum status status;
 
     if (!service)
         return STATUS_OK; /* it went while the news was on its way */
-    for (size_t i = 0; i < endpoints->count; i++) {
-        const struct endpoint *endpoint = &endpoints->items[i];
-        struct place *place = pool_find(&service->pool, &endpoint->address);
-
-        if (place)
-            place->endpoint = *endpoint;
-        else if (add_place(service, endpoint) != STATUS_OK)
-            status = STATUS_NO_MEMORY;
-    }
-    LIST_EACH(&service->pool.places, node)
-    {
-        struct place *place = LIST_ITEM(node, struct place, node);
-
-        if (!place->tunnel && !endpoints_have_place(endpoints, place))
-            remove_place(service, place);
-    }
-    moving_look(service);
-    (void)consume_hear(service, NULL);
+    status = places_set(service, endpoints);
     service_retry(service);
     tell_usable(service);
     return status;
-}
-
-/*
- * What |verdict| says counts from here on.  Connections that are there stay,
- * but with one that lost its role they are where nothing is to be written.
- */
-static void judge_place(struct service *service, const struct verdict *verdict)
-{
-    struct place *place = pool_find(&service->pool, &verdict->address);
-
-    if (!place)
-        return;
-    pool_judge(place, verdict->unfit, loop_now_us(service->host->loop));
-    if (verdict->is_demoted && !place->is_demoted)
-        moving_demoted(service, place);
-    else if (!verdict->is_demoted && place->is_demoted)
-        moving_returned(service, place);
 }
 
 void switchboard_judge(struct switchboard *board, enum service_role role,
@@ -261,71 +140,12 @@ void switchboard_judge(struct switchboard *board, enum service_role role,
     if (!service || service->options.health.protocol == HEALTH_NONE)
         return;
     for (size_t i = 0; i < count; i++)
-        judge_place(service, &verdicts[i]);
+        places_judge(service, &verdicts[i]);
     service_retry(service);
     tell_usable(service);
 }
 
-/* Nothing that was known of the places is: they are asked something else. */
-static void forget_verdicts(struct service *service)
-{
-    bool is_asked = service->options.health.protocol != HEALTH_NONE;
-
-    LIST_EACH(&service->pool.places, node)
-    {
-        pool_judge(LIST_ITEM(node, struct place, node),
-                   is_asked ? FITNESS_NOT_CHECKED : "",
-                   loop_now_us(service->host->loop));
-    }
-    if (!is_asked)
-        service_retry(service);
-    tell_usable(service);
-}
-
-/* ---- tunnels that dialled us are places too, where that is wanted ---- */
-
-static bool takes_inbound(const struct service *service)
-{
-    if (service->options.role != SERVICE_CONSUME || service->is_removed)
-        return false;
-    for (size_t i = 0; i < service->options.sources.count; i++)
-        if (strcmp(service->options.sources.items[i], "inbound:") == 0)
-            return true;
-    return false;
-}
-
-static struct place *place_of_tunnel(const struct service *service,
-                                     const struct tunnel *tunnel)
-{
-    LIST_EACH(&service->pool.places, node)
-    {
-        struct place *place = LIST_ITEM(node, struct place, node);
-
-        if (place->tunnel == tunnel)
-            return place;
-    }
-    return NULL;
-}
-
-static void add_inbound(struct service *service, struct tunnel *tunnel)
-{
-    struct tunnel_report report;
-    struct endpoint endpoint = { .weight = 1 };
-    struct place *place;
-
-    if (!takes_inbound(service) || place_of_tunnel(service, tunnel) ||
-        !service_matches(&service->options.peers, tunnel_peer(tunnel)))
-        return;
-    tunnel_report(tunnel, &report);
-    if (report.is_dialler)
-        return;
-    endpoint.address = report.address;
-    strncpy(endpoint.name, report.peer, sizeof(endpoint.name) - 1);
-    place =
-        pool_add(&service->pool, &endpoint, loop_now_us(service->host->loop));
-    if (place)
-        place->tunnel = tunnel;
-}
+/* ---- what tunnels tell ---- */
 
 static void tunnel_changed(void *context, struct tunnel *tunnel)
 {
@@ -338,7 +158,7 @@ static void tunnel_changed(void *context, struct tunnel *tunnel)
         if (service->options.role != SERVICE_CONSUME)
             continue;
         if (tunnel_is_usable(tunnel))
-            add_inbound(service, tunnel);
+            places_add_inbound(service, tunnel);
         (void)consume_hear(service, tunnel);
         service_retry(service);
         tell_usable(service);
@@ -372,7 +192,7 @@ static void tunnel_ended(void *context, struct tunnel *tunnel)
     LIST_EACH(&board->services, node)
     {
         struct service *service = LIST_ITEM(node, struct service, node);
-        struct place *place = place_of_tunnel(service, tunnel);
+        struct place *place = places_of_tunnel(service, tunnel);
 
         if (place)
             pool_remove(&service->pool, place);
@@ -484,10 +304,12 @@ static enum status change_service(struct service *service,
     service->options = copy;
     service->pool.policy = policy_of(&copy);
     if (!asks_alike)
-        forget_verdicts(service);
+        places_forget_verdicts(service);
     service_cut(service,
                 copy.role == SERVICE_OFFER ? &copy.allow : &copy.peers);
     moving_look(service);
+    if (!asks_alike)
+        service_retry(service);
     tell_usable(service);
     return STATUS_OK;
 }

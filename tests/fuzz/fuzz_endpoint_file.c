@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Any bytes as a file of endpoints, as lines and as YAML. */
+/* Any bytes as a file of endpoints, as lines and as YAML, and as one kept. */
 #include "discovery/endpoint_file.h"
+#include "discovery/setting.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,11 +33,25 @@ static void parse(const char *text, size_t size,
     free(file.items);
 }
 
+static void decode(const char *bytes, size_t size)
+{
+    char *text, error[256];
+    enum status status = setting_decode(bytes, size, &text);
+
+    ASSERT(status == STATUS_OK || status == STATUS_PROTOCOL);
+    if (status != STATUS_OK)
+        return;
+    ASSERT(setting_is_valid(text, error, sizeof(error)));
+    ASSERT(strlen(text) < size);
+    free(text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size > ENDPOINT_FILE_MAX_BYTES)
         return 0;
     parse((const char *)data, size, ENDPOINT_FILE_LINES);
     parse((const char *)data, size, ENDPOINT_FILE_YAML);
+    decode((const char *)data, size);
     return 0;
 }

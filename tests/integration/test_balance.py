@@ -84,8 +84,9 @@ def test_an_offering_ambassador_chooses_as_one_that_goes_direct(
         make_pair, servers):
     pair = make_pair(servers[0].address, offerer={"workers": 1}, offer={
         "to": static(servers), "balance": "round-robin"})
-    # Its one worker has the tunnels of all the consumer's.
-    assert share(pair.address, 40) == dict.fromkeys("abcd", 10)
+    # Its one worker has the tunnels of all the consumer's; the question whether
+    # it is up has had a turn of its own.
+    assert all(9 <= count <= 11 for count in share(pair.address, 40).values())
 
 
 def test_the_least_loaded_are_filled_first(box, servers):
@@ -356,7 +357,7 @@ def test_two_choices_notice_that_one_is_no_longer_far(far_and_near):
     print("far:", dict(count))
     assert count["a"] < 10, count
     wire.delay = 0
-    end = time.monotonic() + 10 * SLOW
+    end = time.monotonic() + 40 * SLOW
     count = collections.Counter()
     while count["a"] < 20 and time.monotonic() < end:
         count = share(listens["two-choices"], 100)

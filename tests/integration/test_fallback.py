@@ -1,51 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Sources under `fallback` serve while those of the list cannot."""
-import socket
-import threading
-
 import pytest
 
 from harness import ports
 from harness.ambassador import Ambassador, any_port
+from harness.named import Named, who_answers
 from harness.processes import wait_until
 
 pytestmark = pytest.mark.entente
-
-
-class Named:
-    """A service that says its name to everybody, on a port of its own."""
-
-    def __init__(self, name, port=0):
-        self.name = name.encode()
-        self.listener = socket.create_server(("127.0.0.1", port))
-        self.port = self.listener.getsockname()[1]
-        self.source = f"static:127.0.0.1:{self.port}"
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self):
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            with connection:
-                connection.sendall(self.name)
-
-    def stop(self):
-        """Nobody listens there any more."""
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-
-
-def who_answers(address):
-    """The name of the service a new connection comes to."""
-    host, port = address.rsplit(":", 1)
-    with socket.create_connection((host, int(port)), 10) as connection:
-        connection.settimeout(15)
-        name = b""
-        while piece := connection.recv(100):
-            name += piece
-    return name.decode()
 
 
 def assert_falls_back_and_returns(address, first):

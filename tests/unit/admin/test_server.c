@@ -21,6 +21,40 @@ static void a_request_is_answered_whole_and_the_connection_ends(void **state)
     assert_int_equal(fixture->window->changes, 1);
 }
 
+static void answer_who(void *context, struct admin_request *request)
+{
+    char who[64];
+
+    (void)context;
+    admin_who(request, who, sizeof(who));
+    admin_answer(request, 200, "text/plain", who);
+}
+
+static void check_who(const char *address, const char *expected)
+{
+    static const struct admin_route routes[] = { { "GET", "/who", answer_who },
+                                                 { NULL, NULL, NULL } };
+    struct window *window = window_open(address, routes, NULL);
+    char request[128], answer[1024];
+
+    snprintf(request, sizeof(request),
+             "GET /who HTTP/1.1\r\nHost: localhost:%u\r\n\r\n",
+             address_port(&window->address));
+    assert_int_equal(window_ask(window, request, answer, sizeof(answer)), 200);
+    assert_string_equal(strstr(answer, "\r\n\r\n") + 4, expected);
+    window_close(window);
+}
+
+static void who_asks_is_known_on_a_path(void **state)
+{
+    char expected[64];
+
+    (void)state;
+    snprintf(expected, sizeof(expected), "uid %u, pid %d", geteuid(), getpid());
+    check_who(NULL, expected);
+    check_who("127.0.0.1:0", "a local port");
+}
+
 static void a_port_of_ipv6_answers_too(void **state)
 {
     struct window *window;
@@ -221,7 +255,7 @@ static void curl_understands_us(void **state)
 }
 
 RUN_TESTS(ON_PATH(a_request_is_answered_whole_and_the_connection_ends),
-          TEST(a_port_of_ipv6_answers_too),
+          TEST(who_asks_is_known_on_a_path), TEST(a_port_of_ipv6_answers_too),
           ON_PATH(a_large_answer_arrives_whole),
           ON_PATH(an_answer_may_come_later),
           ON_PATH(a_client_that_leaves_before_the_answer_does_no_harm),

@@ -216,6 +216,55 @@ static void an_announcement_is_made_failed_or_pending(void **state)
     check_text(json_array_get(list, 2), "state", "pending");
 }
 
+static const struct set_status set = { .lines = "10.0.0.1:1\nb:2 weight=3",
+                                       .at = 1700000000,
+                                       .is_in_force = true };
+static const bool are_idle[] = { false, true };
+
+static void what_is_set_is_told_and_what_does_not_count(void **state)
+{
+    struct fixture *fixture = *state;
+    struct set_status waiting = set;
+    json_t *service, *told, *sources;
+
+    write_down(fixture);
+    service = get(fixture, "services", 0);
+    assert_true(json_is_null(json_object_get(service, "set")));
+    sources = json_object_get(service, "sources");
+    assert_true(
+        json_is_true(json_object_get(json_array_get(sources, 1), "counts")));
+    /* The second says the same as the first, and one more. */
+    fixture->sources[1].endpoints = fixture->endpoints;
+    fixture->sources[0].endpoints = NULL;
+    fixture->statuses[0].set = &set;
+    fixture->statuses[0].are_idle = are_idle;
+    write_down(fixture);
+    service = get(fixture, "services", 0);
+    told = json_object_get(service, "set");
+    assert_int_equal(json_array_size(json_object_get(told, "endpoints")), 2);
+    assert_string_equal(json_string_value(
+                            json_array_get(json_object_get(told, "endpoints"),
+                                           1)),
+                        "b:2 weight=3");
+    check_number(told, "since", 1700000000);
+    assert_true(json_integer_value(json_object_get(told, "age_s")) > 0);
+    assert_true(json_is_true(json_object_get(told, "in_force")));
+    assert_true(json_is_false(json_object_get(told, "kept")));
+    sources = json_object_get(service, "sources");
+    assert_true(
+        json_is_true(json_object_get(json_array_get(sources, 0), "counts")));
+    assert_true(
+        json_is_false(json_object_get(json_array_get(sources, 1), "counts")));
+    check_text(endpoint(fixture, "10.0.0.1:1"), "source", "");
+    waiting.is_in_force = false;
+    waiting.is_kept = true;
+    fixture->statuses[0].set = &waiting;
+    write_down(fixture);
+    told = json_object_get(get(fixture, "services", 0), "set");
+    assert_true(json_is_false(json_object_get(told, "in_force")));
+    assert_true(json_is_true(json_object_get(told, "kept")));
+}
+
 static void our_own_services_are_left_out(void **state)
 {
     struct fixture *fixture = *state;
@@ -441,6 +490,7 @@ static void without_memory_there_is_no_document_and_no_leak(void **state)
     size_t needed;
     char *whole;
 
+    fixture->statuses[0].set = &set;
     json_set_alloc_funcs(count_malloc, free);
     allowed = SIZE_MAX;
     whole = status_to_json(&fixture->document);
@@ -460,6 +510,7 @@ RUN_TESTS(WITH(it_has_what_outside_checks_rely_on),
           WITH(it_has_what_else_an_operator_asks),
           WITH(a_source_tells_how_old_its_answer_is),
           WITH(an_announcement_is_made_failed_or_pending),
+          WITH(what_is_set_is_told_and_what_does_not_count),
           WITH(our_own_services_are_left_out),
           WITH(a_service_of_another_role_is_another_one),
           WITH(an_endpoint_is_up_if_any_worker_says_so),

@@ -83,6 +83,33 @@ announcements_have_a_table_and_those_that_fail_are_wrong(void **state)
                            "redis    zookeeper:zk/new    pending\n\n");
 }
 
+static void what_was_set_is_not_forgotten(void **state)
+{
+    static const bool are_idle[] = { false, true };
+    static const char *const texts[] = { "set", "dns:db.example.com:1" };
+    struct fixture *fixture = *state;
+    struct set_status set = { .lines = "10.0.0.1:1\n10.0.0.2:1",
+                              .at = clock_wall_seconds() - 3 * 3600 - 65,
+                              .is_in_force = true };
+
+    heal(fixture);
+    fixture->statuses[0].set = &set;
+    fixture->statuses[0].are_idle = are_idle;
+    fixture->statuses[0].source_texts = texts;
+    print_expects(fixture,
+                  "\n\n"
+                  "SERVICE  ROLE     SET TO                 SINCE      IN "
+                  "FORCE  KEPT  INSTEAD OF\n"
+                  "redis    consume  10.0.0.1:1 10.0.0.2:1  3h 1m ago  yes   "
+                  "    no    dns:db.example.com:1\n\n");
+    print_expects(fixture, "300us    set\n");
+    set.is_in_force = false;
+    set.is_kept = true;
+    print_expects(fixture,
+                  "\nWRONG\nredis: what was set waits for its names\n");
+    print_expects(fixture, "3h 1m ago  no        yes   dns:");
+}
+
 static void what_is_wrong_comes_first(void **state)
 {
     struct fixture *fixture = *state;
@@ -201,6 +228,8 @@ static void another_document_is_refused_and_nothing_written(void **state)
 RUN_TESTS(WITH(people_see_all_of_it_in_tables),
           WITH(announcements_have_a_table_and_those_that_fail_are_wrong),
           WITH(what_is_wrong_comes_first), WITH(each_trouble_has_its_sentence),
+          WITH(what_was_set_is_not_forgotten), WITH(what_is_wrong_comes_first),
+          WITH(each_trouble_has_its_sentence),
           WITH(only_some_of_many_bad_endpoints_are_named),
           WITH(what_peers_say_cannot_steer_the_terminal),
           TEST(another_document_is_refused_and_nothing_written))

@@ -19,6 +19,7 @@ struct play {
     _Atomic unsigned probes;
     _Atomic unsigned probes_refused; /* so many 503 first */
     char asked[64];                  /* the last service, or path */
+    char asked_set[8 * 1024];        /* by set */
     char printed[16 * 1024];
     char complained[4 * 1024];
 };
@@ -83,14 +84,37 @@ static void play_explain(void *context, struct admin_request *request)
     snprintf(play->asked, sizeof(play->asked), "%s%s%s",
              admin_argument(request, "service"), client ? " " : "",
              client ? client : "");
+    admin_answer(request, play->code, "application/json", play->says);
+}
+
+static void play_set(void *context, struct admin_request *request)
+{
+    static const char *const names[] = { "service", "role", "keep", "sources",
+                                         "endpoints" };
+    struct play *play = context;
+
+    play->asked_set[0] = '\0';
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+        const char *value = admin_argument(request, names[i]);
+        size_t used = strlen(play->asked_set);
+
+        if (value)
+            snprintf(play->asked_set + used, sizeof(play->asked_set) - used,
+                     "%s=%s;", names[i], value);
+    }
     admin_answer(request, play->code, "text/plain", play->says);
 }
 
 static const struct admin_route routes[] = {
-    { "GET", "/status", play_status }, { "GET", "/explain", play_explain },
-    { "GET", "/health", play_health }, { "POST", "/probe", play_probe },
-    { "POST", "/drain", play_drain },  { "POST", "/reload", play_reload },
-    { "POST", "/quit", play_quit },    { NULL, NULL, NULL },
+    { "GET", "/status", play_status },
+    { "GET", "/explain", play_explain },
+    { "POST", "/set", play_set },
+    { "GET", "/health", play_health },
+    { "POST", "/probe", play_probe },
+    { "POST", "/drain", play_drain },
+    { "POST", "/reload", play_reload },
+    { "POST", "/quit", play_quit },
+    { NULL, NULL, NULL },
 };
 
 static int set_up(void **state)
@@ -292,6 +316,55 @@ static void an_order_is_given_and_nothing_said(void **state)
     assert_string_equal(play->asked, "health");
 }
 
+static void set_tells_the_endpoints_as_they_are_meant(void **state)
+{
+    static const struct {
+        const char *words;
+        const char *asked;
+    } cases[] = {
+        { "set redis 10.0.0.1:1 --admin ADDR",
+          "service=redis;endpoints=10.0.0.1:1;" },
+        { "set --keep redis [::1]:1 db-1.example.com:2 unix:@a&b=%41+c,d "
+          "--role offer --admin ADDR",
+          "service=redis;role=offer;keep=1;"
+          "endpoints=[::1]:1\ndb-1.example.com:2\nunix:@a&b=%41+c,d;" },
+        { "set redis --sources --role=direct --admin ADDR",
+          "service=redis;role=direct;sources=1;" },
+    };
+    struct play *play = *state;
+
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        check(play, cases[i].words, 0, "", "");
+        assert_string_equal(play->asked_set, cases[i].asked);
+    }
+    play->code = 202;
+    play->says = "the names are looked up\n";
+    check(play, cases[0].words, 0, "the names are looked up\n", "");
+    play->code = 409;
+    play->says = "no such service here\n";
+    check(play, cases[0].words, 1, "", "entente: no such service here\n");
+}
+
+static void set_asks_nobody_for_what_is_no_endpoint(void **state)
+{
+    struct play *play = *state;
+    char *argv[1000], words[1000][32];
+
+    check(play, "set redis 10.0.0.1:1 10.0.0.2 --admin ADDR", 1, "",
+          "entente: \"10.0.0.2\": expected host:port, with a port from 1 to "
+          "65535, got 10.0.0.2\n");
+    check(play, "set redis none --admin ADDR", 1, "",
+          "entente: \"none\": no endpoint\n");
+    argv[0] = strcpy(words[0], "set");
+    argv[1] = strcpy(words[1], "redis");
+    for (int i = 2; i < 1000; i++) {
+        snprintf(words[i], sizeof(words[i]), "10.0.0.1:%d", i);
+        argv[i] = words[i];
+    }
+    assert_int_equal(control_main(1000, argv), 1);
+    assert_string_equal(play->asked_set, "");
+}
+
 /* ---- wait ---- */
 
 static void wait_asks_until_each_service_is_reached(void **state)
@@ -429,7 +502,7 @@ static void help_is_printed_and_no_error(void **state)
 {
     static const char *const commands[] = { "status",      "explain", "wait",
                                             "healthcheck", "drain",   "reload",
-                                            "quit" };
+                                            "quit",        "set" };
     struct play *play = *state;
     char words[64], usage[64];
 
@@ -441,6 +514,7 @@ static void help_is_printed_and_no_error(void **state)
         assert_non_null(strstr(play->printed, "--admin ADDR"));
         assert_int_equal(!strstr(play->printed, "--json"), i > 1);
         assert_int_equal(!strstr(play->printed, "--client IP"), i != 1);
+        assert_int_equal(!strstr(play->printed, "--keep"), i != 7);
     }
     assert_int_equal(run(play, "wait -h"), 0);
     assert_non_null(strstr(play->printed, "(default: 30s)"));
@@ -483,6 +557,19 @@ static void a_command_line_that_is_not_understood_is_refused(void **state)
         { "explain a&client=1", NULL },
         { "wait --client 10.0.0.1", "entente wait: unknown option --client; "
                                     "see entente wait --help\n" },
+        { "set", "entente set: which service? entente set SERVICE "
+                 "ENDPOINT... [OPTION...] | SERVICE --sources [OPTION...]\n" },
+        { "set redis", "entente set: which endpoints? entente set SERVICE "
+                       "ENDPOINT..., or --sources for where its sources "
+                       "say\n" },
+        { "set a/b 10.0.0.1:1", NULL },
+        { "set redis 10.0.0.1:1 --sources",
+          "entente set: --sources or endpoints, not both\n" },
+        { "set redis --sources --keep", NULL },
+        { "set redis 10.0.0.1:1 --role both",
+          "entente set: --role both: expected consume, direct or offer\n" },
+        { "wait a --keep", "entente wait: unknown option --keep; see entente "
+                           "wait --help\n" },
         { "wait a/b", NULL },
         { "wait -- --timeout", NULL },
     };
@@ -517,6 +604,8 @@ RUN_TESTS(WITH(status_is_printed_for_people_or_programs),
           WITH(what_the_ambassador_refuses_it_says_why),
           WITH(what_cannot_be_written_is_a_failure),
           WITH(an_order_is_given_and_nothing_said),
+          WITH(set_tells_the_endpoints_as_they_are_meant),
+          WITH(set_asks_nobody_for_what_is_no_endpoint),
           WITH(wait_asks_until_each_service_is_reached),
           WITH(wait_says_which_was_not_reached_and_why),
           WITH(wait_does_not_wait_for_a_stranger),

@@ -70,6 +70,10 @@ static void the_order_of_an_answer_makes_no_difference(void **state)
     other = endpoints_new(turned, 2);
     assert_false(endpoints_equal(one, other));
     assert_true(endpoints_digest(one) != endpoints_digest(other));
+    two->is_set = true; /* the same, but whoever dialled us is not meant */
+    assert_false(endpoints_equal(one, two));
+    one->is_set = true;
+    assert_true(endpoints_equal(one, two));
     free(one);
     free(two);
     free(less);
@@ -84,6 +88,8 @@ static void nothing_equals_nothing(void **state)
     assert_int_equal(none->count, 0);
     assert_true(endpoints_equal(none, NULL));
     assert_true(endpoints_equal(NULL, NULL));
+    none->is_set = true;
+    assert_false(endpoints_equal(none, NULL));
     free(none);
 }
 

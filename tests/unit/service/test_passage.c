@@ -3,6 +3,7 @@
  * An application's connection from end to end: through two ambassadors in
  * this process, with every way to end it.
  */
+#include "service/consume.h"
 #include "support/check_test.h"
 #include "support/service/pair.h"
 #include "support/sockets.h"
@@ -328,8 +329,46 @@ static void a_full_service_resets_who_comes_too_many(void **state)
     close_line(&line);
 }
 
-RUN_TESTS(TEST(bytes_go_both_ways), TEST(a_service_may_speak_first),
-          TEST(megabytes_arrive_whole),
+static void take_over(void *context, struct arrival *arrival)
+{
+    ++*(unsigned *)context;
+    arrival_clear(arrival);
+}
+
+static void who_was_handed_over_is_not_carried_too(void **state)
+{
+    struct pair *pair = pair_new(&(struct pair_options){ 0 });
+    struct service *service;
+    struct place *place;
+    unsigned given = 0;
+    int application;
+
+    (void)state;
+    pair_connect(pair);
+    service = pair_service(pair, PAIR_CONSUMER);
+    place = LIST_ITEM(list_first(&service->pool.places), struct place, node);
+    pool_judge(place, "not now", 0);
+    application = pair_dial(pair);
+    assert_int_equal(service->waiting_count, 1);
+    /* All in one turn: it is over, and not freed yet, when there is a place. */
+    consume_hand_over(service, take_over, &given);
+    consume_hand_over(service, take_over, &given);
+    assert_int_equal(given, 1);
+    pool_judge(place, "", 0);
+    service_retry(service);
+    assert_int_equal(pair_ending(pair, application), ECONNRESET);
+    pair_pass(pair, 50000);
+    assert_int_equal(accept(pair->service, NULL, NULL), -1);
+    assert_int_equal(service->active, 0);
+    assert_int_equal(service->waiting_count, 0);
+    assert_int_equal(service->failed, 0);
+    close(application);
+    pair_free(pair);
+}
+
+RUN_TESTS(TEST(bytes_go_both_ways),
+          TEST(who_was_handed_over_is_not_carried_too),
+          TEST(a_service_may_speak_first), TEST(megabytes_arrive_whole),
           TEST(a_fin_passes_and_the_other_way_stays_open),
           TEST(a_service_may_end_first),
           TEST(a_reset_of_the_application_reaches_the_service),

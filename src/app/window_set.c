@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Endpoints that an operator sets, from a request or from what was kept of an
+ * earlier one, to the directory of their service.
+ *
+ *   POST /set?service=NAME[&role=ROLE][&keep=1]&endpoints=LINES
+ *   POST /set?service=NAME[&role=ROLE]&sources=1      back to its sources
+ */
+#include "app/ambassador_internal.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "discovery/setting.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *text;
+    enum service_role role;
+} roles[] = {
+    { "consume", SERVICE_CONSUME },
+    { "direct", SERVICE_DIRECT },
+    { "offer", SERVICE_OFFER },
+};
+
+static const char *role_text(enum service_role role)
+{
+    size_t i = 0;
+
+    while (roles[i].role != role)
+        i++;
+    return roles[i].text;
+}
+
+static void log_set(const struct entrance *entrance, const char *lines,
+                    const char *by, bool is_kept, bool waits)
+{
+    char text[1024];
+
+    text_format(text, sizeof(text), "%s", lines);
+    for (char *at = text; *at != '\0'; at++)
+        if (*at == '\n')
+            *at = ' ';
+    LOG(LOG_WARNING, "endpoints_set",
+        log_text("service", entrance->options.name),
+        log_text("role", role_text(entrance->options.role)),
+        log_text("to", text), log_text("by", by),
+        log_text("kept", is_kept ? "yes" : "no"),
+        waits ? log_text("waits_for", "its names") : log_nothing());
+}
+
+/* ---- what is kept ---- */
+
+enum { KEY = 16 + TEXT_MAX_NAME };
+
+static void make_key(const struct entrance *entrance, char key[KEY])
+{
+    text_format(key, KEY, "%s-%s", role_text(entrance->options.role),
+                entrance->options.name);
+}
+
+/* STATUS_CONFIG: errno tells why. */
+static enum status keep(const struct entrance *entrance, const char *lines)
+{
+    const char *directory = entrance->ambassador->state_directory;
+    char key[KEY];
+
+    make_key(entrance, key);
+    return setting_save(directory, key, lines);
+}
+
+enum status entrance_forget_setting(const struct entrance *entrance)
+{
+    const char *directory = entrance->ambassador->state_directory;
+    char key[KEY];
+
+    make_key(entrance, key);
+    return directory ? setting_forget(directory, key) : STATUS_OK;
+}
+
+/* Nothing was here before that could stay: it counts without an answer. */
+static void set_kept(struct entrance *entrance, const char *lines, int64_t at)
+{
+    struct directory_setting setting = { .at = at, .is_kept = true };
+
+    if (directory_ask(entrance->directory, lines, &setting.source) !=
+        STATUS_OK) {
+        LOG(LOG_ERROR, "set_not_recalled",
+            log_text("service", entrance->options.name),
+            log_text("reason", "out of memory"));
+        return;
+    }
+    (void)directory_set(entrance->directory, &setting, false);
+    log_set(entrance, lines, "an earlier entente set --keep", true, false);
+}
+
+void entrance_recall_setting(struct entrance *entrance)
+{
+    const char *directory = entrance->ambassador->state_directory;
+    enum status status;
+    char key[KEY], *lines;
+    int64_t at;
+
+    if (!directory || strcmp(entrance->options.name, DIAL_SERVICE) == 0)
+        return;
+    make_key(entrance, key);
+    status = setting_load(directory, key, &lines, &at);
+    if (status == STATUS_PROTOCOL)
+        LOG(LOG_WARNING, "set_damaged",
+            log_text("service", entrance->options.name),
+            log_text("state", directory), log_text("file", key));
+    if (status != STATUS_OK)
+        return;
+    set_kept(entrance, lines, at);
+    free(lines);
+}
+
+/* ---- a request ---- */
+
+/* What is asked for; the texts are the request's. */
+struct order {
+    struct admin_request *request;
+    struct entrance *entrance;
+    const char *lines; /* NULL: back to the sources */
+    bool keep;
+};
+
+static void refuse(struct order *order, int code, const char *reason)
+{
+    char text[512];
+
+    text_format(text, sizeof(text), "%s\n", reason);
+    admin_answer(order->request, code, "text/plain", text);
+}
+
+/* ---- the answer, when every worker knows ---- */
+
+struct telling {
+    struct list node;
+    struct admin_request *request;
+    uint32_t awaited; /* workers, and one more while they are asked */
+    int code;
+    const char *says; /* static text */
+};
+
+static void caught_up(struct telling *telling)
+{
+    if (--telling->awaited > 0)
+        return;
+    admin_answer(telling->request, telling->code, "text/plain", telling->says);
+    list_remove(&telling->node);
+    free(telling);
+}
+
+void window_caught_up(struct ambassador *ambassador, void *token)
+{
+    (void)ambassador;
+    caught_up(token);
+}
+
+/* Before anything is changed; NULL, and it is refused, without memory. */
+static struct telling *prepare(struct order *order)
+{
+    struct telling *telling = calloc(1, sizeof(*telling));
+
+    if (!telling) {
+        refuse(order, 503, "out of memory");
+        return NULL;
+    }
+    list_init(&telling->node);
+    return telling;
+}
+
+static void answer(struct order *order, struct telling *telling, int code,
+                   const char *says)
+{
+    struct ambassador *ambassador = order->entrance->ambassador;
+
+    *telling = (struct telling){
+        .request = order->request, .awaited = 1, .code = code, .says = says
+    };
+    list_append(&ambassador->tellings, &telling->node);
+    for (uint32_t i = 0; i < ambassador->worker_count; i++)
+        if (worker_catch_up(ambassador->workers[i], telling) == STATUS_OK)
+            telling->awaited++;
+    caught_up(telling);
+}
+
+void window_set_close(struct ambassador *ambassador)
+{
+    LIST_EACH(&ambassador->tellings, node)
+    {
+        list_remove(node);
+        free(LIST_ITEM(node, struct telling, node));
+    }
+}
+
+/* ---- the order ---- */
+
+/* The only one, or that of the role which is said; NULL, and it is refused. */
+static struct entrance *find(struct ambassador *ambassador, struct order *order)
+{
+    const char *name = admin_argument(order->request, "service");
+    const char *role = admin_argument(order->request, "role");
+    struct entrance *found = NULL;
+    char text[256];
+    bool is_one = true;
+
+    for (size_t i = 0; name && i < ARRAY_LENGTH(roles); i++) {
+        struct entrance *entrance =
+            role && strcmp(role, roles[i].text) != 0
+                ? NULL
+                : entrance_find(ambassador, roles[i].role, name);
+
+        is_one = is_one && !(entrance && found);
+        found = entrance ? entrance : found;
+    }
+    if (!found || strcmp(name, DIAL_SERVICE) == 0) {
+        refuse(order, 404, "no such service here");
+        return NULL;
+    }
+    if (is_one)
+        return found;
+    text_format(text, sizeof(text),
+                "%s is consumed and offered here: say --role consume (or "
+                "direct) or --role offer",
+                name);
+    refuse(order, 409, text);
+    return NULL;
+}
+
+static void refuse_state(struct order *order, const char *what)
+{
+    char text[512];
+
+    text_format(text, sizeof(text), "%s in %s: %s; nothing has changed", what,
+                order->entrance->ambassador->state_directory, strerror(errno));
+    refuse(order, 500, text);
+}
+
+/* On the disk as it shall be; false, and it is refused, if that fails. */
+static bool put_on_disk(struct order *order)
+{
+    enum status status = order->keep ? keep(order->entrance, order->lines)
+                                     : entrance_forget_setting(order->entrance);
+
+    if (status == STATUS_CONFIG)
+        refuse_state(order, order->keep ? "it cannot be kept"
+                                        : "what is kept cannot be removed");
+    else if (status != STATUS_OK)
+        refuse(order, 503, "out of memory");
+    return status == STATUS_OK;
+}
+
+static void set(struct order *order)
+{
+    struct directory *directory = order->entrance->directory;
+    struct directory_setting setting = { .at = clock_wall_seconds(),
+                                         .is_kept = order->keep };
+    struct telling *telling = prepare(order);
+    char who[64];
+    bool counts;
+
+    if (!telling)
+        return;
+    if (directory_ask(directory, order->lines, &setting.source) != STATUS_OK) {
+        refuse(order, 503, "out of memory");
+        free(telling);
+        return;
+    }
+    if (!put_on_disk(order)) {
+        source_close(setting.source);
+        free(telling);
+        return;
+    }
+    admin_who(order->request, who, sizeof(who));
+    counts = directory_set(directory, &setting, true);
+    log_set(order->entrance, order->lines, who, order->keep, !counts);
+    answer(order, telling, counts ? 200 : 202,
+           counts ? "set\n"
+                  : "the names are looked up; until the first is found "
+                    "everything stays as it was\n");
+}
+
+static void unset(struct order *order)
+{
+    struct entrance *entrance = order->entrance;
+    struct telling *telling = prepare(order);
+    char who[64];
+
+    if (!telling)
+        return;
+    if (!put_on_disk(order)) {
+        free(telling);
+        return;
+    }
+    admin_who(order->request, who, sizeof(who));
+    directory_unset(entrance->directory);
+    LOG(LOG_WARNING, "endpoints_unset",
+        log_text("service", entrance->options.name),
+        log_text("role", role_text(entrance->options.role)),
+        log_text("by", who));
+    answer(order, telling, 200, "back to its sources\n");
+}
+
+void window_set(void *context, struct admin_request *request)
+{
+    struct order order = { .request = request,
+                           .lines = admin_argument(request, "endpoints"),
+                           .keep = admin_argument(request, "keep") };
+    struct ambassador *ambassador = context;
+    char reason[384];
+
+    if (!order.lines == !admin_argument(request, "sources")) {
+        refuse(&order, 400, "say either endpoints or sources=1");
+        return;
+    }
+    order.entrance = find(ambassador, &order);
+    if (!order.entrance)
+        return;
+    if (!order.lines) {
+        order.keep = false;
+        unset(&order);
+    } else if (!setting_is_valid(order.lines, reason, sizeof(reason))) {
+        refuse(&order, 400, reason);
+    } else if (order.keep && !ambassador->state_directory) {
+        refuse(&order, 409,
+               "it cannot be kept: this ambassador has no directory for it; "
+               "give it one by the key state, or --state");
+    } else {
+        set(&order);
+    }
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/places.h"
+#include "service/consume.h"
+#include "service/moving.h"
+#include "service/switchboard.h"
+#include "tunnel/peer.h"
+#include "tunnel/tunnel.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* An ambassador that one or more services are consumed from. */
+struct shared_peer {
+    struct list node;
+    struct peer *peer;
+    uint32_t uses;
+};
+/* ---- peers ---- */
+
+static struct peer *share_peer(struct switchboard *board,
+                               const struct endpoint *endpoint)
+{
+    struct peer_options options = { .host = &board->host,
+                                    .address = endpoint->address,
+                                    .name = endpoint->name };
+    struct shared_peer *shared;
+
+    LIST_EACH(&board->peers, node)
+    {
+        shared = LIST_ITEM(node, struct shared_peer, node);
+        if (address_equal(peer_address(shared->peer), &endpoint->address)) {
+            shared->uses++;
+            return shared->peer;
+        }
+    }
+    shared = calloc(1, sizeof(*shared));
+    if (!shared)
+        return NULL;
+    shared->peer = peer_new(&options);
+    if (!shared->peer) {
+        free(shared);
+        return NULL;
+    }
+    shared->uses = 1;
+    list_append(&board->peers, &shared->node);
+    return shared->peer;
+}
+
+static void leave_peer(struct switchboard *board, const struct peer *peer)
+{
+    LIST_EACH(&board->peers, node)
+    {
+        struct shared_peer *shared = LIST_ITEM(node, struct shared_peer, node);
+
+        if (shared->peer != peer || --shared->uses > 0)
+            continue;
+        list_remove(node);
+        peer_free(shared->peer);
+        free(shared);
+    }
+}
+
+/* ---- tunnels that dialled us are places too, where that is wanted ---- */
+
+static bool takes_inbound(const struct service *service)
+{
+    if (service->options.role != SERVICE_CONSUME || service->is_removed ||
+        service->is_set)
+        return false;
+    for (size_t i = 0; i < service->options.sources.count; i++)
+        if (strcmp(service->options.sources.items[i], "inbound:") == 0)
+            return true;
+    return false;
+}
+
+struct place *places_of_tunnel(const struct service *service,
+                               const struct tunnel *tunnel)
+{
+    LIST_EACH(&service->pool.places, node)
+    {
+        struct place *place = LIST_ITEM(node, struct place, node);
+
+        if (place->tunnel == tunnel)
+            return place;
+    }
+    return NULL;
+}
+
+void places_add_inbound(struct service *service, struct tunnel *tunnel)
+{
+    struct tunnel_report report;
+    struct endpoint endpoint = { .weight = 1 };
+    struct place *place;
+
+    if (!takes_inbound(service) || places_of_tunnel(service, tunnel) ||
+        !service_matches(&service->options.peers, tunnel_peer(tunnel)))
+        return;
+    tunnel_report(tunnel, &report);
+    if (report.is_dialler)
+        return;
+    endpoint.address = report.address;
+    strncpy(endpoint.name, report.peer, sizeof(endpoint.name) - 1);
+    place =
+        pool_add(&service->pool, &endpoint, loop_now_us(service->host->loop));
+    if (place)
+        place->tunnel = tunnel;
+}
+
+/* Those that there are already. */
+static void add_all_inbound(struct service *service)
+{
+    LIST_EACH(&service->host->tunnels, node)
+    {
+        struct tunnel *tunnel = tunnel_of_node(node);
+
+        if (tunnel_is_usable(tunnel))
+            places_add_inbound(service, tunnel);
+    }
+}
+
+/* ---- those that sources name ---- */
+
+static void remove_place(struct service *service, struct place *place)
+{
+    if (place->peer)
+        leave_peer(service->board, place->peer);
+    pool_remove(&service->pool, place);
+}
+
+static bool endpoints_have_place(const struct endpoints *endpoints,
+                                 const struct place *place)
+{
+    return endpoints_have(endpoints, &place->endpoint.address);
+}
+
+static enum status add_place(struct service *service,
+                             const struct endpoint *endpoint)
+{
+    struct place *place =
+        pool_add(&service->pool, endpoint, loop_now_us(service->host->loop));
+
+    if (!place)
+        return STATUS_NO_MEMORY;
+    if (service->options.health.protocol != HEALTH_NONE)
+        pool_judge(place, FITNESS_NOT_CHECKED,
+                   loop_now_us(service->host->loop));
+    if (service->options.role != SERVICE_CONSUME)
+        return STATUS_OK;
+    place->peer = share_peer(service->board, endpoint);
+    if (place->peer)
+        return STATUS_OK;
+    pool_remove(&service->pool, place);
+    return STATUS_NO_MEMORY;
+}
+
+enum status places_set(struct service *service,
+                       const struct endpoints *endpoints)
+{
+    enum status status = STATUS_OK;
+
+    service->is_set = endpoints->is_set;
+    for (size_t i = 0; i < endpoints->count; i++) {
+        const struct endpoint *endpoint = &endpoints->items[i];
+        struct place *place = pool_find(&service->pool, &endpoint->address);
+
+        if (place)
+            place->endpoint = *endpoint;
+        else if (add_place(service, endpoint) != STATUS_OK)
+            status = STATUS_NO_MEMORY;
+    }
+    LIST_EACH(&service->pool.places, node)
+    {
+        struct place *place = LIST_ITEM(node, struct place, node);
+
+        if (place->tunnel ? service->is_set
+                          : !endpoints_have_place(endpoints, place))
+            remove_place(service, place);
+    }
+    add_all_inbound(service);
+    moving_look(service);
+    (void)consume_hear(service, NULL);
+    return status;
+}
+
+void places_clear(struct service *service)
+{
+    LIST_EACH(&service->pool.places, node)
+    {
+        remove_place(service, LIST_ITEM(node, struct place, node));
+    }
+}
+
+/* ---- what health checks find ---- */
+
+/*
+ * What |verdict| says counts from here on.  Connections that are there stay,
+ * but with one that lost its role they are where nothing is to be written.
+ */
+void places_judge(struct service *service, const struct verdict *verdict)
+{
+    struct place *place = pool_find(&service->pool, &verdict->address);
+
+    if (!place)
+        return;
+    pool_judge(place, verdict->unfit, loop_now_us(service->host->loop));
+    if (verdict->is_demoted && !place->is_demoted)
+        moving_demoted(service, place);
+    else if (!verdict->is_demoted && place->is_demoted)
+        moving_returned(service, place);
+}
+
+/* Nothing that was known of the places is: they are asked something else. */
+void places_forget_verdicts(struct service *service)
+{
+    bool is_asked = service->options.health.protocol != HEALTH_NONE;
+
+    LIST_EACH(&service->pool.places, node)
+    {
+        pool_judge(LIST_ITEM(node, struct place, node),
+                   is_asked ? FITNESS_NOT_CHECKED : "",
+                   loop_now_us(service->host->loop));
+    }
+}
