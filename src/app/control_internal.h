@@ -34,7 +34,7 @@ struct control_command {
     bool has_client;
     bool has_services;
     bool has_one_service; /* and no more */
-    bool has_endpoints; /* behind one service */
+    bool has_endpoints;   /* behind one service */
     int (*run)(const struct control *control);
 };
 
