@@ -24,6 +24,7 @@ struct candidate {
     uint64_t latency_us; /* smoothed; 0: not known */
     uint64_t key;        /* of the endpoint, for BALANCE_HASH */
     int64_t current;     /* of BALANCE_ROUND_ROBIN, kept between calls */
+    uint64_t order;      /* of BALANCE_ROUND_ROBIN: who is first among equals */
     bool counts;         /* set by balance_choose(): one to choose among */
     uint32_t told_load;  /* connections it says that it has; or 0 */
 };

@@ -44,6 +44,7 @@ struct place {
     uint64_t latency_us; /* to reach it, smoothed, as of |chosen_us| */
     uint64_t chosen_us;  /* when it last got a connection */
     int64_t current;     /* of round robin */
+    uint64_t order;      /* drawn: who is first among equals */
     const char *failure; /* the last, static text; "" */
     char unfit[96];      /* what its health check says against it; "" */
     bool is_probed;      /* one connection tries it after a rest */

@@ -112,27 +112,31 @@ static int64_t weight_of(const struct candidate *candidate)
     return candidate->weight > 0 ? candidate->weight : 1;
 }
 
+static bool is_richer(const struct candidate *a, const struct candidate *b)
+{
+    return a->current == b->current ? a->order < b->order
+                                    : a->current > b->current;
+}
+
 /*
  * Smooth weighted round robin: each gains its weight, the richest is chosen
  * and pays what all gained, so the heavy ones do not come in a row.  Ties go
- * to whoever comes first from a random start, or all who begin would begin at
- * the same one.
+ * by an order that each pool has drawn, or all who begin would begin at the
+ * same one.
  */
 static size_t round_robin(struct candidate *candidates, size_t count,
-                          const struct tier *tier, uint64_t random)
+                          const struct tier *tier)
 {
     size_t chosen = BALANCE_NONE;
     int64_t total = 0;
 
-    for (size_t n = 0; n < count; n++) {
-        size_t i = (size_t)((random + n) % count);
-
+    for (size_t i = 0; i < count; i++) {
         if (!is_in(tier, &candidates[i]))
             continue;
         candidates[i].current += weight_of(&candidates[i]);
         total += weight_of(&candidates[i]);
         if (chosen == BALANCE_NONE ||
-            candidates[i].current > candidates[chosen].current)
+            is_richer(&candidates[i], &candidates[chosen]))
             chosen = i;
     }
     if (chosen != BALANCE_NONE)
@@ -259,7 +263,7 @@ size_t balance_choose(const struct balance_rule *rule,
         return BALANCE_NONE;
     switch (rule->balance) {
     case BALANCE_ROUND_ROBIN:
-        return round_robin(candidates, count, &tier, random);
+        return round_robin(candidates, count, &tier);
     case BALANCE_LEAST_LOADED:
         return least_loaded(candidates, count, &tier, random);
     case BALANCE_TWO_CHOICES:

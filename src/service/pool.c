@@ -79,6 +79,7 @@ static struct place *get_place(struct pool *pool, const struct address *address)
     if (!place)
         return NULL;
     place->number = ++pool->next_number;
+    place->order = random_next(&pool->random);
     place->failure = "";
     return place;
 }
@@ -222,6 +223,7 @@ static struct candidate candidate_of(const struct pool *pool,
         .key = balance_key(&place->endpoint.address.any,
                            place->endpoint.address.length),
         .current = place->current,
+        .order = place->order,
     };
 }
 

@@ -90,7 +90,14 @@ static void those_who_begin_together_do_not_begin_at_one_place(void **state)
         struct field field = make_field(BALANCE_ROUND_ROBIN, 4);
 
         field.random = random_from_seed(i);
+        for (size_t j = 0; j < 4; j++)
+            field.candidates[j].order = random_next(&field.random);
         first[choose(&field, 0)]++;
+        for (int turn = 0; turn < 20; turn++) { /* and never twice in a row */
+            size_t chosen = choose(&field, 0), next = choose(&field, 0);
+
+            assert_int_not_equal(chosen, next);
+        }
     }
     for (size_t i = 0; i < 4; i++)
         assert_in_range(first[i], 60, 140);
