@@ -23,7 +23,7 @@ set -uo pipefail
 cd "$root"
 
 all="checks unit sim fuzz integration sanitized tsan valgrind"
-test_packages="python3 python3-pytest binutils iproute2 nftables tcpdump curl
+test_packages="python3 python3-pytest python3-pytest-xdist binutils iproute2 nftables tcpdump curl
     socat redis-server redis-tools postgresql postgresql-contrib nginx
     openssh-server openssh-client haproxy procps openssl zookeeper
     default-jre-headless knot knot-dnsutils avahi-daemon avahi-utils dbus iptables
@@ -69,14 +69,16 @@ run_ctest() {
         printf '%s: ctest failed\n' "$part"
 }
 
-# run_pytest PART BINARY OPTION...
+# run_pytest PART BINARY OPTION...: two files at a time, since tests wait more
+# than they compute.
 run_pytest() {
     local part=$1 binary=$2 status
     shift 2
     need_packages $test_packages
     build release verify watch_source announce_service || return
     ENTENTE_BINARY=$root/$binary "$python" -m pytest -q \
-        -p no:cacheprovider --rootdir tests/integration tests/integration \
+        -p no:cacheprovider -n 2 --dist loadfile \
+        --rootdir tests/integration tests/integration \
         --junitxml "$results/$part.xml" "$@"
     status=$?
     # Failed tests are in the file; anything worse is not.

@@ -7,6 +7,11 @@ import socket
 # Below what the kernel gives to connections that go out: between choosing a
 # port and listening at it, one of thousands of those could take it.
 _FIRST, _COUNT = 12000, 20000
+# Tests that run side by side have ranges of their own.
+_RUNNERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+_RUNNER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+_COUNT //= _RUNNERS
+_FIRST += _RUNNER * _COUNT
 _numbers = itertools.count(os.getpid() * 101)
 
 
