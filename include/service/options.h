@@ -18,6 +18,8 @@ enum service_role {
     SERVICE_OFFER    /* accept streams from peers, dial it */
 };
 
+enum { SERVICE_ROLES = SERVICE_OFFER + 1 };
+
 enum service_balance {
     BALANCE_ROUND_ROBIN,
     BALANCE_LEAST_LOADED,
@@ -98,6 +100,9 @@ bool service_health_equal(const struct service_health *a,
 /* They ask the same: what is known by one of them is true for the other. */
 bool service_health_asks_alike(const struct service_health *a,
                                const struct service_health *b);
+
+const char *service_role_text(enum service_role role);
+MUST_CHECK bool service_role_parse(const char *text, enum service_role *role);
 
 const char *service_balance_text(enum service_balance balance);
 MUST_CHECK bool service_balance_parse(const char *text,

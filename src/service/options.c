@@ -3,6 +3,12 @@
 #include "base/clock.h"
 #include <string.h>
 
+static const char *const role_texts[SERVICE_ROLES] = {
+    [SERVICE_CONSUME] = "consume",
+    [SERVICE_DIRECT] = "direct",
+    [SERVICE_OFFER] = "offer",
+};
+
 static const char *const balance_texts[] = {
     [BALANCE_ROUND_ROBIN] = "round-robin",
     [BALANCE_LEAST_LOADED] = "least-loaded",
@@ -113,6 +119,22 @@ const char *service_move_text(uint64_t move_us)
     return move_us == SERVICE_MOVE_KEEP    ? "keep"
            : move_us == SERVICE_MOVE_CLOSE ? "close"
                                            : "drain";
+}
+
+const char *service_role_text(enum service_role role)
+{
+    ASSERT((size_t)role < SERVICE_ROLES);
+    return role_texts[role];
+}
+
+bool service_role_parse(const char *text, enum service_role *role)
+{
+    for (size_t i = 0; i < SERVICE_ROLES; i++)
+        if (strcmp(text, role_texts[i]) == 0) {
+            *role = (enum service_role)i;
+            return true;
+        }
+    return false;
 }
 
 const char *service_balance_text(enum service_balance balance)

@@ -255,6 +255,22 @@ static void only_the_side_of_the_application_waits(void **state)
     assert_true(options.connect_timeout_us > 0 && options.max_connections > 0);
 }
 
+static void a_role_is_one_of_its_words(void **state)
+{
+    enum service_role role;
+
+    (void)state;
+    for (unsigned i = 0; i < SERVICE_ROLES; i++) {
+        const char *text = service_role_text((enum service_role)i);
+
+        assert_true(service_role_parse(text, &role));
+        assert_int_equal(role, i);
+    }
+    assert_string_equal(service_role_text(SERVICE_DIRECT), "direct");
+    assert_false(service_role_parse("Offer", &role));
+    assert_false(service_role_parse("", &role));
+}
+
 static void a_balance_is_one_of_its_words(void **state)
 {
     enum service_balance balance;
@@ -293,5 +309,5 @@ RUN_TESTS(TEST(a_copy_is_equal_and_its_own),
           TEST(any_single_change_makes_them_differ),
           TEST(only_another_question_makes_verdicts_worthless),
           TEST(only_the_side_of_the_application_waits),
-          TEST(a_balance_is_one_of_its_words),
+          TEST(a_role_is_one_of_its_words), TEST(a_balance_is_one_of_its_words),
           TEST(a_move_is_kept_unless_it_is_told_otherwise))
