@@ -139,6 +139,8 @@ static enum status check_service(const struct checking *checking,
         if (!status)
             status = need(checking, "offer.*.allow", service);
         if (!status)
+            status = check_health(checking, service);
+        if (!status)
             status = check_reachable(checking, service);
         return status ? status : check_announce(checking, service);
     }
