@@ -1,31 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Every protocol of a health check, with its answers cut at every byte. */
-#include "health/exchange.h"
-#include "support/check_test.h"
+#include "unit/health/exchange_test.h"
 
-static struct exchange play(const struct health_rules *health,
-                            const char *bytes, size_t length, size_t piece)
-{
-    struct exchange exchange;
-
-    exchange_begin(&exchange, health, "192.0.2.1:80");
-    for (size_t at = 0; at < length; at += piece)
-        exchange_receive(&exchange, (const uint8_t *)bytes + at,
-                         length - at < piece ? length - at : piece);
-    return exchange;
-}
-
-static void assert_verdict(const struct health_rules *health, const char *bytes,
+static void assert_verdict(const struct health_rules *rules, const char *bytes,
                            enum exchange_verdict verdict, const char *reason)
 {
-    size_t length = strlen(bytes);
-
-    for (size_t piece = 1; piece <= length; piece++) {
-        struct exchange exchange = play(health, bytes, length, piece);
-
-        assert_string_equal(exchange.reason, reason);
-        assert_int_equal(exchange.verdict, verdict);
-    }
+    assert_judged(rules, bytes, strlen(bytes), verdict, reason);
 }
 
 static void assert_said(const struct exchange *exchange, const char *expected)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Health checks of PostgreSQL and MySQL, their answers cut at every byte. */
-#include "health/exchange.h"
-#include "support/check_test.h"
+#include "unit/health/exchange_test.h"
 
 static const struct health_rules postgres = { .protocol = HEALTH_POSTGRES,
                                               .user = "entente" };
@@ -11,32 +10,8 @@ static const struct health_rules primary = { .protocol = HEALTH_POSTGRES,
 static const struct health_rules mysql = { .protocol = HEALTH_MYSQL,
                                            .user = "entente" };
 
-static struct exchange play(const struct health_rules *health,
-                            const char *bytes, size_t length, size_t piece)
-{
-    struct exchange exchange;
-
-    exchange_begin(&exchange, health, "");
-    for (size_t at = 0; at < length; at += piece)
-        exchange_receive(&exchange, (const uint8_t *)bytes + at,
-                         length - at < piece ? length - at : piece);
-    return exchange;
-}
-
-static void assert_verdict(const struct health_rules *health, const char *bytes,
-                           size_t length, enum exchange_verdict verdict,
-                           const char *reason)
-{
-    for (size_t piece = 1; piece <= length; piece++) {
-        struct exchange exchange = play(health, bytes, length, piece);
-
-        assert_string_equal(exchange.reason, reason);
-        assert_int_equal(exchange.verdict, verdict);
-    }
-}
-
-#define ASSERT_VERDICT(health, bytes, verdict, reason) \
-    assert_verdict(health, bytes, sizeof(bytes) - 1, verdict, reason)
+#define ASSERT_VERDICT(rules, bytes, verdict, reason) \
+    assert_judged(rules, bytes, sizeof(bytes) - 1, verdict, reason)
 
 /* That |exchange| ends what it said with |bytes|. */
 static void assert_ends(const struct exchange *exchange, const char *bytes,
