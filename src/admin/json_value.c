@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "admin/json_value.h"
-#include "base/clock.h"
 #include "base/text.h"
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef ADMIN_JSON_VALUE_H
 #define ADMIN_JSON_VALUE_H
+#include "base/clock.h"
 #include "discovery/source.h"
 #include "net/address.h"
 #include <jansson.h>
@@ -22,7 +23,7 @@ json_t *address_value(const struct address *address);
 json_t *number_value(uint64_t number);
 /* An array; |texts| ends with NULL, or is it. */
 json_t *texts_value(const char *const *texts);
-/* How old the answer is, in seconds; null if there never was one. */
+/* Its answer's age at clock_now_us(), in seconds; null: there never was one. */
 json_t *age_value(const struct source_report *source, uint64_t now_us);
 
 struct member {
