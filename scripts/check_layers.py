@@ -20,10 +20,12 @@ LAYERS = {
     "tunnel": "wire crypto net base",
     "discovery": "net base",
     "inject": "crypto base",
-    "service": "inject tunnel discovery wire crypto net base",
-    "config": "service inject tunnel discovery wire crypto net base",
-    "admin": "service inject tunnel discovery wire crypto net base",
-    "app": "config admin service inject tunnel discovery wire crypto net base",
+    "health": "discovery net base",
+    "service": "inject health tunnel discovery wire crypto net base",
+    "config": "service inject health tunnel discovery wire crypto net base",
+    "admin": "service inject health tunnel discovery wire crypto net base",
+    "app": "config admin service inject health tunnel discovery wire crypto "
+           "net base",
 }
 
 # Library: its headers, and the layers that may include them.

@@ -3,6 +3,7 @@
 #define SERVICE_OPTIONS_H
 #include "base/check.h"
 #include "base/text.h"
+#include "health/rules.h"
 #include "net/address.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,38 +19,13 @@ enum service_role {
     SERVICE_OFFER    /* accept streams from peers, dial it */
 };
 
+enum { SERVICE_ROLES = SERVICE_OFFER + 1 };
+
 enum service_balance {
     BALANCE_ROUND_ROBIN,
     BALANCE_LEAST_LOADED,
     BALANCE_TWO_CHOICES,
     BALANCE_HASH
-};
-
-/* How the endpoints of a service are asked whether they are fit. */
-enum health_protocol {
-    HEALTH_NONE, /* not at all: only connections show */
-    HEALTH_TCP,
-    HEALTH_HTTP,
-    HEALTH_REDIS,
-    HEALTH_POSTGRES,
-    HEALTH_MYSQL
-};
-
-/* Which of them takes connections; the last two mean the same. */
-enum health_role { HEALTH_ANY_ROLE, HEALTH_PRIMARY, HEALTH_MASTER };
-
-struct service_health {
-    enum health_protocol protocol;
-    enum health_role role; /* redis, postgres */
-    uint64_t every_us;
-    uint64_t timeout_us; /* of one check */
-    uint32_t rise;       /* good answers in a row that make it fit */
-    uint32_t fall;       /* bad ones that make it unfit */
-    char path[256];      /* http */
-    char host[256];      /* http; "": the endpoint's address */
-    uint32_t expect;     /* http: the code; 0: any from 200 to 399 */
-    char user[64];       /* postgres, mysql: to log in as, without a password */
-    char database[64];   /* postgres; "": the user's */
 };
 
 /* Besides times, for service_options.move_us. */
@@ -78,7 +54,7 @@ struct service_options {
     uint32_t max_waiting;      /* connections on hold at a time */
     uint32_t announce_weight;  /* 0 to 65535, as registries have them */
     uint32_t announce_priority;
-    struct service_health health; /* offer, direct: ask the endpoints */
+    struct health_rules health; /* offer, direct: ask the endpoints */
 };
 
 /* The defaults of |role|; nothing in it needs freeing yet. */
@@ -93,11 +69,8 @@ void service_options_clear(struct service_options *options);
 /* "keep", "close" or "drain". */
 const char *service_move_text(uint64_t move_us);
 
-bool service_health_equal(const struct service_health *a,
-                          const struct service_health *b);
-/* They ask the same: what is known by one of them is true for the other. */
-bool service_health_asks_alike(const struct service_health *a,
-                               const struct service_health *b);
+const char *service_role_text(enum service_role role);
+MUST_CHECK bool service_role_parse(const char *text, enum service_role *role);
 
 const char *service_balance_text(enum service_balance balance);
 MUST_CHECK bool service_balance_parse(const char *text,

@@ -4,6 +4,8 @@
 
 #include "admin/json_value.h"
 #include "admin/spots.h"
+#include "base/clock.h"
+#include <string.h>
 
 /* ---- sources ---- */
 
@@ -285,7 +287,7 @@ static json_t *service_value(const struct explanation *explanation,
     if (!spots_init(&spots, explanation, options->role))
         return NULL;
     value = OBJECT(
-        { "role", text_value(role_text(options->role)) },
+        { "role", text_value(service_role_text(options->role)) },
         { "balance", text_value(service_balance_text(options->balance)) },
         { "listen", texts_value(service->listen) },
         { "hold_ms", number_value(options->hold_us / CLOCK_MS) },

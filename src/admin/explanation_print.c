@@ -5,6 +5,7 @@
 #include "admin/explanation_words.h"
 #include "admin/json_value.h"
 #include "admin/sheet.h"
+#include <inttypes.h>
 
 static bool is_true(const json_t *object, const char *name)
 {

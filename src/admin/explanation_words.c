@@ -2,7 +2,10 @@
 #include "admin/explanation_words.h"
 
 #include "admin/json_value.h"
+#include <inttypes.h>
 #include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
 
 void line_put(struct line *line, const char *format, ...)
 {

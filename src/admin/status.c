@@ -139,7 +139,7 @@ static json_t *service_value(const struct status_document *document,
         return NULL;
     value =
         OBJECT({ "name", text_value(service->name) },
-               { "role", text_value(role_text(service->role)) },
+               { "role", text_value(service_role_text(service->role)) },
                { "state", text_value(service_sum_is_up(&sum) ? "up" : "down") },
                { "listen", texts_value(service->listen) },
                { "streams", number_value(total->active) },

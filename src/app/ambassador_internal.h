@@ -7,8 +7,8 @@
 #include "app/worker.h"
 #include "base/list.h"
 #include "discovery/resolver.h"
+#include "health/health.h"
 #include "service/directory.h"
-#include "service/health.h"
 #include "service/presence.h"
 #include "tunnel/acceptor.h"
 

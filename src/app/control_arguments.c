@@ -6,6 +6,7 @@
 #include "config/nearest.h"
 #include "config/rule.h"
 #include "net/address.h"
+#include "service/options.h"
 #include <string.h>
 
 struct option {
@@ -126,9 +127,10 @@ static bool read_sources(struct control *control, const char *value, char *why,
 static bool read_role(struct control *control, const char *value, char *why,
                       size_t size)
 {
+    enum service_role role;
+
     control->role = value;
-    if (strcmp(value, "consume") == 0 || strcmp(value, "direct") == 0 ||
-        strcmp(value, "offer") == 0)
+    if (service_role_parse(value, &role))
         return true;
     text_format(why, size, "%s: expected consume, direct or offer", value);
     return false;

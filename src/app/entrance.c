@@ -69,7 +69,9 @@ static enum status adjust_health(struct entrance *entrance)
 {
     const struct service_options *options = &entrance->options;
     struct health_options health = { .loop = entrance->ambassador->loop,
-                                     .service = options,
+                                     .service = options->name,
+                                     .rules = &options->health,
+                                     .proxy_protocol = options->proxy_protocol,
                                      .judged = judged,
                                      .context = entrance };
     enum status status = STATUS_OK;
@@ -78,7 +80,8 @@ static enum status adjust_health(struct entrance *entrance)
         health_close(entrance->health);
         entrance->health = NULL;
     } else if (entrance->health) {
-        health_change(entrance->health, options);
+        health_change(entrance->health, &options->health,
+                      options->proxy_protocol);
     } else {
         status = health_open(&health, &entrance->health);
         if (status == STATUS_OK)

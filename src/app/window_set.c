@@ -14,24 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct {
-    const char *text;
-    enum service_role role;
-} roles[] = {
-    { "consume", SERVICE_CONSUME },
-    { "direct", SERVICE_DIRECT },
-    { "offer", SERVICE_OFFER },
-};
-
-static const char *role_text(enum service_role role)
-{
-    size_t i = 0;
-
-    while (roles[i].role != role)
-        i++;
-    return roles[i].text;
-}
-
 static void log_set(const struct entrance *entrance, const char *lines,
                     const char *by, bool is_kept, bool waits)
 {
@@ -43,7 +25,7 @@ static void log_set(const struct entrance *entrance, const char *lines,
             *at = ' ';
     LOG(LOG_WARNING, "endpoints_set",
         log_text("service", entrance->options.name),
-        log_text("role", role_text(entrance->options.role)),
+        log_text("role", service_role_text(entrance->options.role)),
         log_text("to", text), log_text("by", by),
         log_text("kept", is_kept ? "yes" : "no"),
         waits ? log_text("waits_for", "its names") : log_nothing());
@@ -55,7 +37,7 @@ enum { KEY = 16 + TEXT_MAX_NAME };
 
 static void make_key(const struct entrance *entrance, char key[KEY])
 {
-    text_format(key, KEY, "%s-%s", role_text(entrance->options.role),
+    text_format(key, KEY, "%s-%s", service_role_text(entrance->options.role),
                 entrance->options.name);
 }
 
@@ -206,11 +188,12 @@ static struct entrance *find(struct ambassador *ambassador, struct order *order)
     char text[256];
     bool is_one = true;
 
-    for (size_t i = 0; name && i < ARRAY_LENGTH(roles); i++) {
+    for (unsigned i = 0; name && i < SERVICE_ROLES; i++) {
+        enum service_role one = (enum service_role)i;
         struct entrance *entrance =
-            role && strcmp(role, roles[i].text) != 0
+            role && strcmp(role, service_role_text(one)) != 0
                 ? NULL
-                : entrance_find(ambassador, roles[i].role, name);
+                : entrance_find(ambassador, one, name);
 
         is_one = is_one && !(entrance && found);
         found = entrance ? entrance : found;
@@ -298,7 +281,7 @@ static void unset(struct order *order)
     directory_unset(entrance->directory);
     LOG(LOG_WARNING, "endpoints_unset",
         log_text("service", entrance->options.name),
-        log_text("role", role_text(entrance->options.role)),
+        log_text("role", service_role_text(entrance->options.role)),
         log_text("by", who));
     answer(order, telling, 200, "back to its sources\n");
 }

@@ -3,6 +3,12 @@
 #include "base/clock.h"
 #include <string.h>
 
+static const char *const role_texts[SERVICE_ROLES] = {
+    [SERVICE_CONSUME] = "consume",
+    [SERVICE_DIRECT] = "direct",
+    [SERVICE_OFFER] = "offer",
+};
+
 static const char *const balance_texts[] = {
     [BALANCE_ROUND_ROBIN] = "round-robin",
     [BALANCE_LEAST_LOADED] = "least-loaded",
@@ -20,13 +26,8 @@ void service_options_init(struct service_options *options,
         .move_us = SERVICE_MOVE_KEEP,
         .max_connections = 10000,
         .retry_budget = 20,
-        .health = { .every_us = 2 * CLOCK_SECOND,
-                    .timeout_us = CLOCK_SECOND,
-                    .rise = 2,
-                    .fall = 3,
-                    .path = "/",
-                    .user = "entente" },
     };
+    health_rules_init(&options->health);
     if (role == SERVICE_OFFER) {
         options->announce_weight = 1;
         return; /* waiting is done where the application is */
@@ -77,25 +78,7 @@ bool service_options_equal(const struct service_options *a,
            a->max_waiting == b->max_waiting &&
            a->announce_weight == b->announce_weight &&
            a->announce_priority == b->announce_priority &&
-           service_health_equal(&a->health, &b->health);
-}
-
-bool service_health_asks_alike(const struct service_health *a,
-                               const struct service_health *b)
-{
-    return a->protocol == b->protocol &&
-           (a->role == HEALTH_ANY_ROLE) == (b->role == HEALTH_ANY_ROLE) &&
-           strcmp(a->path, b->path) == 0 && strcmp(a->host, b->host) == 0 &&
-           a->expect == b->expect && strcmp(a->user, b->user) == 0 &&
-           strcmp(a->database, b->database) == 0;
-}
-
-bool service_health_equal(const struct service_health *a,
-                          const struct service_health *b)
-{
-    return service_health_asks_alike(a, b) && a->role == b->role &&
-           a->every_us == b->every_us && a->timeout_us == b->timeout_us &&
-           a->rise == b->rise && a->fall == b->fall;
+           health_rules_equal(&a->health, &b->health);
 }
 
 void service_options_clear(struct service_options *options)
@@ -113,6 +96,22 @@ const char *service_move_text(uint64_t move_us)
     return move_us == SERVICE_MOVE_KEEP    ? "keep"
            : move_us == SERVICE_MOVE_CLOSE ? "close"
                                            : "drain";
+}
+
+const char *service_role_text(enum service_role role)
+{
+    ASSERT((size_t)role < SERVICE_ROLES);
+    return role_texts[role];
+}
+
+bool service_role_parse(const char *text, enum service_role *role)
+{
+    for (size_t i = 0; i < SERVICE_ROLES; i++)
+        if (strcmp(text, role_texts[i]) == 0) {
+            *role = (enum service_role)i;
+            return true;
+        }
+    return false;
 }
 
 const char *service_balance_text(enum service_balance balance)

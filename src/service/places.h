@@ -4,7 +4,7 @@
 #include "base/check.h"
 #include "base/status.h"
 #include "discovery/endpoint.h"
-#include "service/health.h"
+#include "health/health.h"
 #include "service/service.h"
 
 /*

@@ -294,7 +294,7 @@ static enum status change_service(struct service *service,
 {
     struct service_options copy;
     bool asks_alike =
-        service_health_asks_alike(&service->options.health, &options->health);
+        health_rules_ask_alike(&service->options.health, &options->health);
 
     if (service_options_equal(&service->options, options))
         return STATUS_OK;

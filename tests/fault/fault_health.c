@@ -6,7 +6,7 @@
 #define _GNU_SOURCE /* accept4() */
 #include "base/clock.h"
 #include "fault/failing.h"
-#include "service/health.h"
+#include "health/health.h"
 #include "support/sockets.h"
 #include <fcntl.h>
 #include <stdlib.h>
@@ -81,18 +81,18 @@ static void ask(struct loop *loop)
 
 static bool everybody_is_judged(void)
 {
-    struct service_options service;
+    struct health_rules rules = { .protocol = HEALTH_REDIS,
+                                  .every_us = 2 * CLOCK_MS,
+                                  .timeout_us = 60 * CLOCK_SECOND,
+                                  .rise = 2,
+                                  .fall = 3 };
     struct loop *loop = loop_new();
-    struct health_options options = { .loop = loop,
-                                      .service = &service,
-                                      .judged = judged };
+    struct health_options options = {
+        .loop = loop, .service = "echo", .rules = &rules, .judged = judged
+    };
     struct health *health = NULL;
 
     told = 0;
-    service_options_init(&service, SERVICE_DIRECT);
-    service.health.protocol = HEALTH_REDIS;
-    service.health.every_us = 2 * CLOCK_MS;
-    service.health.timeout_us = 60 * CLOCK_SECOND;
     if (loop && health_open(&options, &health) == STATUS_OK && place(health))
         ask(loop);
     health_close(health);

@@ -3,7 +3,7 @@
  * Any bytes as the answers of an endpoint that is checked.  The first byte
  * says by which protocol and role, the second how long the pieces are.
  */
-#include "service/exchange.h"
+#include "health/exchange.h"
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -24,7 +24,7 @@ static void assert_sound(const struct exchange *exchange)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct service_health health = { .path = "/", .user = "entente" };
+    struct health_rules health = { .path = "/", .user = "entente" };
     struct exchange exchange;
     size_t piece;
 

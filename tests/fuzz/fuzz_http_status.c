@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Any bytes as an answer of HTTP: the same, wherever they are cut. */
-#include "service/http_status.h"
+#include "health/http_status.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Any bytes of a server: the same, however they are cut. */
-#include "service/postgres_message.h"
+#include "health/postgres_message.h"
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -3,13 +3,13 @@
 import copy
 import json
 import shutil
-import socket
 import subprocess
 import threading
 
 import pytest
 
 from harness.ambassador import BINARY, UNDER, Ambassador, any_port, entente
+from harness.named import Keeper, Talk
 from harness.ports import free_port
 from harness.processes import wait_until
 from harness.servers import redis
@@ -89,51 +89,6 @@ def registry(ensemble):
 
 
 # ---- ambassadors ----
-
-class Named:
-    """A service that says its name, and echoes what it is told."""
-
-    def __init__(self, name):
-        self.name = name.encode()
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.source = f"static:127.0.0.1:{self.listener.getsockname()[1]}"
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self):
-        while True:
-            connection, _ = self.listener.accept()
-            threading.Thread(target=self._echo, args=(connection,),
-                             daemon=True).start()
-
-    def _echo(self, connection):
-        with connection:
-            try:
-                connection.sendall(self.name + b"\n")
-                while data := connection.recv(4096):
-                    connection.sendall(data)
-            except OSError:
-                pass
-
-
-class Talk:
-    """A connection of an application that stays."""
-
-    def __init__(self, address):
-        host, port = address.rsplit(":", 1)
-        self.socket = socket.create_connection((host, int(port)), 20)
-        self.file = self.socket.makefile("rb")
-        self.name = self.file.readline().decode().strip()
-
-    def says(self, text):
-        """Whether what is said comes back."""
-        self.socket.sendall(text.encode() + b"\n")
-        return self.file.readline() == text.encode() + b"\n"
-
-    def close(self):
-        """End it."""
-        self.file.close()
-        self.socket.close()
-
 
 def who_answers(address):
     """The name of the service a new connection comes to."""
@@ -256,7 +211,7 @@ def test_redis_is_found_where_its_ambassador_announces_itself(
 
 def test_one_that_comes_is_used_and_one_that_drains_is_left(
         box, authority, registry):
-    services = {name: Named(name) for name in ("one", "two")}
+    services = {name: Keeper(name) for name in ("one", "two")}
     first = offerer(box, authority, "one", services["one"].source,
                     registry.text()).start()
     near = consumer(box, authority, registry.text())
@@ -286,7 +241,7 @@ def test_one_that_comes_is_used_and_one_that_drains_is_left(
 
 def test_what_dies_is_forgotten_and_may_come_back(box, authority, forgetful):
     registry = Registry(forgetful)
-    services = {name: Named(name) for name in ("one", "two")}
+    services = {name: Keeper(name) for name in ("one", "two")}
     first, second = (
         offerer(box, authority, name, services[name].source,
                 registry.text()).start() for name in ("one", "two"))
@@ -312,7 +267,7 @@ def test_what_dies_is_forgotten_and_may_come_back(box, authority, forgetful):
 
 @pytest.mark.parametrize("how", ["quit", "SIGTERM"])
 def test_what_ends_is_taken_back(box, authority, registry, how):
-    far = offerer(box, authority, "one", Named("one").source,
+    far = offerer(box, authority, "one", Keeper("one").source,
                   registry.text()).start()
     registry.wait_for("redis@one")
     if how == "quit":
@@ -324,7 +279,7 @@ def test_what_ends_is_taken_back(box, authority, registry, how):
 
 
 def test_reload_makes_moves_and_takes_back(box, authority, registry):
-    service = Named("one")
+    service = Keeper("one")
     far = offerer(box, authority, "one", service.source, registry.text())
     far.start()
     near = consumer(box, authority, registry.text())
@@ -375,7 +330,7 @@ def test_reload_makes_moves_and_takes_back(box, authority, registry):
 
 
 def test_a_change_of_what_is_told_fails_nobody(box, authority, registry):
-    far = offerer(box, authority, "one", Named("one").source, registry.text())
+    far = offerer(box, authority, "one", Keeper("one").source, registry.text())
     far.start()
     near = consumer(box, authority, registry.text())
     near.wait_for("redis")
@@ -394,7 +349,7 @@ def test_a_change_of_what_is_told_fails_nobody(box, authority, registry):
 
 
 def test_weights_and_priorities_are_heeded(box, authority, registry):
-    services = {name: Named(name) for name in ("one", "two", "three")}
+    services = {name: Keeper(name) for name in ("one", "two", "three")}
     for name, weight, priority in (("one", 9, 0), ("two", 1, 0),
                                    ("three", 9, 1)):
         offerer(box, authority, name, services[name].source, registry.text(),
@@ -415,7 +370,7 @@ def test_weights_and_priorities_are_heeded(box, authority, registry):
 
 
 def test_services_of_one_node_can_share_a_place(box, authority, registry):
-    one, two = Named("one"), Named("two")
+    one, two = Keeper("one"), Keeper("two")
     far = offerer(box, authority, "far", one.source, registry.text())
     far.document["offer"]["search"] = {**far.document["offer"]["redis"],
                                        "to": [two.source]}
@@ -448,7 +403,7 @@ def test_an_announcement_stays_while_the_service_is_down(
 def test_of_a_wildcard_the_registry_says_where_we_are(box, authority,
                                                       registry):
     port = free_port()
-    far = offerer(box, authority, "one", Named("one").source, registry.text(),
+    far = offerer(box, authority, "one", Keeper("one").source, registry.text(),
                   listen=f"0.0.0.0:{port}").start()
     registry.wait_for("redis@one")
     assert registry.member("redis@one")["host"] == "127.0.0.1"
@@ -467,7 +422,7 @@ def test_of_a_wildcard_the_registry_says_where_we_are(box, authority,
 
 def test_what_is_advertised_is_told_instead(box, authority, registry):
     tunnel = any_port()
-    far = offerer(box, authority, "one", Named("one").source, registry.text(),
+    far = offerer(box, authority, "one", Keeper("one").source, registry.text(),
                   listen=tunnel, tunnels={"advertise": "localhost"}).start()
     registry.wait_for("redis@one")
     assert registry.member("redis@one")["host"] == "localhost"
@@ -481,7 +436,7 @@ def test_what_is_advertised_is_told_instead(box, authority, registry):
 
 
 def test_the_port_is_the_one_the_kernel_chose(box, authority, registry):
-    offerer(box, authority, "one", Named("one").source, registry.text(),
+    offerer(box, authority, "one", Keeper("one").source, registry.text(),
             listen="127.0.0.1:0").start()
     near = consumer(box, authority, registry.text())
     near.wait_for("redis")
@@ -492,7 +447,7 @@ def test_the_port_is_the_one_the_kernel_chose(box, authority, registry):
 def test_a_registry_that_is_down_stops_nothing(box, authority, tmp_path):
     server = Server(tmp_path)
     text = f"zookeeper:{server.address}{PATH}"
-    service = Named("one")
+    service = Keeper("one")
     far = offerer(box, authority, "one", service.source, text).start()
     near = Ambassador(box, "near", {
         "identity": authority.issue("web-1", file=box.name("w")).section(),
@@ -515,7 +470,7 @@ def test_a_registry_that_is_down_stops_nothing(box, authority, tmp_path):
 
 def test_without_a_file(box, authority, registry):
     leaf = authority.issue("db-1", file=box.name("leaf"))
-    tunnel, service = any_port(), Named("one")
+    tunnel, service = any_port(), Keeper("one")
     section = leaf.section()
     box.start("offer", [
         *UNDER, BINARY, "offer", "redis", "--to", service.source, "--allow",

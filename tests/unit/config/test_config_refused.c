@@ -171,14 +171,11 @@ static const struct refusal healths[] = {
     { DIRECTLY("every: 2s"),
       "f:1:65: r: health.every means nothing with health.protocol none" },
     { OFFERED("every: 2s"),
-      "f:1:9: r: no peer can reach it; give tunnels.listen, like "
-      "0.0.0.0:7411, or tunnels.dial, like web-1.example.com:7411" },
+      "f:1:59: r: health.every means nothing with health.protocol none" },
     { OFFERED("protocol: tcp, role: master"),
-      "f:1:9: r: no peer can reach it; give tunnels.listen, like "
-      "0.0.0.0:7411, or tunnels.dial, like web-1.example.com:7411" },
+      "f:1:74: r: health.role means nothing with health.protocol tcp" },
     { OFFERED("protocol: mysql, role: primary"),
-      "f:1:9: r: no peer can reach it; give tunnels.listen, like "
-      "0.0.0.0:7411, or tunnels.dial, like web-1.example.com:7411" },
+      "f:1:76: r: health.role means nothing with health.protocol mysql" },
     { DIRECTLY("protocol: redis, path: /"),
       "f:1:82: r: health.path means nothing with health.protocol redis" },
     { DIRECTLY("protocol: tcp, expect: 200"),
