@@ -99,7 +99,10 @@ int relay_take(struct relay *relay);
 void relay_adopt(struct relay *relay, struct tunnel *tunnel,
                  struct stream *stream);
 
-/* Bytes for the service in front of those of the stream. */
+/*
+ * Bytes for the service in front of those of the stream, some of which may
+ * wait already: once it is known who that is, and before relay_connect().
+ */
 MUST_CHECK enum status relay_announce(struct relay *relay, const uint8_t *bytes,
                                       size_t length);
 

@@ -458,11 +458,16 @@ void relay_adopt(struct relay *relay, struct tunnel *tunnel,
 enum status relay_announce(struct relay *relay, const uint8_t *bytes,
                            size_t length)
 {
-    enum status status = connection_queue(&relay->connection, bytes, length);
+    struct connection *connection = &relay->connection;
 
-    if (status == STATUS_OK)
-        relay->announced_bytes += length;
-    return status;
+    ASSERT(connection->fd < 0);
+    if (relay->closing) /* in this very turn */
+        return STATUS_CLOSED;
+    if (!chunk_queue_put_first(&connection->queue, &relay->host->pool, bytes,
+                               length))
+        return STATUS_NO_MEMORY;
+    relay->announced_bytes += length;
+    return STATUS_OK;
 }
 
 void relay_refuse(struct relay *relay, enum code code)

@@ -383,3 +383,26 @@ RUN_TESTS(TEST(bytes_go_both_ways),
           TEST(the_offering_side_may_dial),
           TEST(the_service_hears_whose_connection_it_is),
           TEST(a_full_service_resets_who_comes_too_many))
+static void the_service_hears_where_the_connection_came_to(void **state)
+{
+    struct pair *pair = pair_new(&(struct pair_options){
+        .proxy_protocol = true, .first_refuses = true });
+    struct line line = { .pair = pair };
+    uint8_t header[28];
+    struct address there;
+
+    (void)state;
+    pair_connect(pair);
+    line.application = pair_dial(pair);
+    send_text(&line, line.application, "early"); /* before it is reached */
+    line.service = pair_accept(pair);
+    assert_true(pair_receive(pair, line.service, header, sizeof(header)));
+    assert_true(address_of_socket(&there, pair->service));
+    assert_memory_equal(header + 20, &there.v4.sin_addr, 4);
+    assert_int_equal(header[26] << 8 | header[27], address_port(&there));
+    expect(&line, line.service, "early");
+    assert_int_equal(pair_service(pair, PAIR_OFFERER)->connections, 1);
+    close_line(&line);
+}
+
+          TEST(the_service_hears_where_the_connection_came_to),
