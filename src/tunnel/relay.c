@@ -372,11 +372,26 @@ void relay_stream_refused(struct relay *relay, enum code code, bool delivered)
     relay->events->open_failed(relay, code, delivered);
 }
 
+/* May what the lost stream was for be tried elsewhere? */
+static bool can_go_elsewhere(const struct relay *relay)
+{
+    return relay->events->open_failed && !relay->failing &&
+           session_is_blank(relay->stream);
+}
+
 void relay_stream_lost(struct relay *relay)
 {
-    relay->stream = NULL;
+    bool is_to_go_on = !relay->closing && !relay->resetting;
+    bool is_blank = is_to_go_on && can_go_elsewhere(relay);
+
+    if (is_blank)
+        session_take_back(tunnel_session(relay->tunnel), relay->stream,
+                          &relay->early);
+    relay->stream = NULL; /* it goes with its tunnel */
     relay->tunnel = NULL;
-    if (!relay->closing && !relay->resetting)
+    if (is_blank)
+        relay->events->open_failed(relay, CODE_LOST, false);
+    else if (is_to_go_on)
         reset_connection(relay, RELAY_LOST);
 }
 
