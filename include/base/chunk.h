@@ -75,6 +75,11 @@ MUST_CHECK bool chunk_queue_copy(struct chunk_queue *queue,
                                  struct chunk_pool *pool, const uint8_t *bytes,
                                  size_t length);
 
+/* The same, to the front. */
+MUST_CHECK bool chunk_queue_put_first(struct chunk_queue *queue,
+                                      struct chunk_pool *pool,
+                                      const uint8_t *bytes, size_t length);
+
 /* Drop |bytes| (at most what there is) from the front. */
 void chunk_queue_consume(struct chunk_queue *queue, struct chunk_pool *pool,
                          size_t bytes);

@@ -38,9 +38,11 @@ struct relay_events {
     /* The service was reached; may be NULL. */
     void (*answered)(struct relay *relay);
     /*
-     * The peer refused the stream.  It is gone, and what was written to it is
-     * kept if |delivered| is false: relay_attach() presents it elsewhere.
-     * Otherwise, or if nobody else is there, relay_abort().
+     * The peer refused the stream, or it was lost with its tunnel (CODE_LOST)
+     * before anything of it had left.  It is gone, and what was written to it
+     * is kept if |delivered| is false: relay_attach() presents it elsewhere.
+     * Otherwise, or if nobody else is there, relay_abort().  NULL: for a relay
+     * that adopts its stream, which is never refused.
      */
     void (*open_failed)(struct relay *relay, enum code code, bool delivered);
     /* The last thing to happen: the callee frees what embeds |relay|. */
@@ -59,7 +61,7 @@ struct relay {
     uint64_t up_bytes;
     uint64_t down_bytes;
     size_t announced_bytes;   /* queued, but not of the stream */
-    struct chunk_queue early; /* taken back from a stream that was refused */
+    struct chunk_queue early; /* taken back from a stream that failed */
     uint8_t ending;           /* enum relay_ending */
     bool answered;            /* the far end has been heard of */
     bool up_ended;            /* no more bytes go up */
@@ -99,7 +101,10 @@ int relay_take(struct relay *relay);
 void relay_adopt(struct relay *relay, struct tunnel *tunnel,
                  struct stream *stream);
 
-/* Bytes for the service in front of those of the stream. */
+/*
+ * Bytes for the service in front of those of the stream, some of which may
+ * wait already: once it is known who that is, and before relay_connect().
+ */
 MUST_CHECK enum status relay_announce(struct relay *relay, const uint8_t *bytes,
                                       size_t length);
 

@@ -189,8 +189,15 @@ void session_release(struct session *session, struct stream *stream,
                      enum code code);
 
 /*
+ * Of our own |stream| at most the OPEN has been sent, neither a byte nor FIN,
+ * and nothing has come back: nobody can have been given anything of it.
+ */
+bool session_is_blank(const struct stream *stream);
+
+/*
  * Take back everything written to |stream|, for another place: only after
- * OPEN_FAIL without delivery.  The chunks go to |bytes|, from offset 0.
+ * OPEN_FAIL without delivery, or while it is blank.  The chunks go to |bytes|,
+ * from offset 0.
  */
 void session_take_back(struct session *session, struct stream *stream,
                        struct chunk_queue *bytes);

@@ -137,6 +137,23 @@ bool chunk_queue_copy(struct chunk_queue *queue, struct chunk_pool *pool,
     return true;
 }
 
+bool chunk_queue_put_first(struct chunk_queue *queue, struct chunk_pool *pool,
+                           const uint8_t *bytes, size_t length)
+{
+    struct chunk_queue first = { 0 };
+
+    if (!chunk_queue_copy(&first, pool, bytes, length))
+        return false;
+    if (length == 0)
+        return true;
+    first.tail->next = queue->head;
+    if (queue->tail)
+        first.tail = queue->tail;
+    first.bytes += queue->bytes;
+    *queue = first;
+    return true;
+}
+
 void chunk_queue_consume(struct chunk_queue *queue, struct chunk_pool *pool,
                          size_t bytes)
 {

@@ -7,6 +7,7 @@
 #include "tunnel/tunnel.h"
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct inward {
     struct reach reach;
@@ -56,33 +57,31 @@ static struct address source_of(const struct metadata *metadata)
     return source;
 }
 
-/*
- * The service hears first whose connection this is.  Nothing has been queued
- * yet: the header is put there before the stream brings bytes.
- */
+/* The service hears first whose connection this is, and where it came to. */
 static enum status announce(struct inward *inward)
 {
-    const struct service *service = inward->reach.passage.service;
+    const struct passage *passage = &inward->reach.passage;
     struct address source = source_of(&inward->metadata);
-    struct list *first = list_first(&service->pool.places);
     uint8_t header[PROXY_PROTOCOL_MAX];
     size_t length;
 
-    if (!service->options.proxy_protocol)
+    if (!passage->service->options.proxy_protocol)
         return STATUS_OK;
-    length = proxy_protocol_write(
-        &source,
-        first ? &LIST_ITEM(first, struct place, node)->endpoint.address
-              : &source,
-        header);
+    length = proxy_protocol_write(&source, &passage->place->endpoint.address,
+                                  header);
     return relay_announce(&inward->relay, header, length);
 }
 
 static void connected(struct reach *reach, int fd)
 {
     struct inward *inward = of_reach(reach);
+    enum status status = announce(inward);
 
-    if (relay_connect(&inward->relay, fd) != STATUS_OK)
+    if (status == STATUS_OK)
+        status = relay_connect(&inward->relay, fd);
+    else
+        close(fd);
+    if (status != STATUS_OK)
         relay_refuse(&inward->relay, CODE_OVERLOAD);
 }
 
@@ -166,8 +165,5 @@ void offer_open(struct service *service, struct tunnel *tunnel,
     inward->metadata = *metadata;
     relay_init(&inward->relay, service->host, &events);
     relay_adopt(&inward->relay, tunnel, stream);
-    if (announce(inward) != STATUS_OK)
-        relay_refuse(&inward->relay, CODE_OVERLOAD);
-    else
-        reach_next(&inward->reach);
+    reach_next(&inward->reach);
 }

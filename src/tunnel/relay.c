@@ -372,11 +372,26 @@ void relay_stream_refused(struct relay *relay, enum code code, bool delivered)
     relay->events->open_failed(relay, code, delivered);
 }
 
+/* May what the lost stream was for be tried elsewhere? */
+static bool can_go_elsewhere(const struct relay *relay)
+{
+    return relay->events->open_failed && !relay->failing &&
+           session_is_blank(relay->stream);
+}
+
 void relay_stream_lost(struct relay *relay)
 {
-    relay->stream = NULL;
+    bool is_to_go_on = !relay->closing && !relay->resetting;
+    bool is_blank = is_to_go_on && can_go_elsewhere(relay);
+
+    if (is_blank)
+        session_take_back(tunnel_session(relay->tunnel), relay->stream,
+                          &relay->early);
+    relay->stream = NULL; /* it goes with its tunnel */
     relay->tunnel = NULL;
-    if (!relay->closing && !relay->resetting)
+    if (is_blank)
+        relay->events->open_failed(relay, CODE_LOST, false);
+    else if (is_to_go_on)
         reset_connection(relay, RELAY_LOST);
 }
 
@@ -458,11 +473,16 @@ void relay_adopt(struct relay *relay, struct tunnel *tunnel,
 enum status relay_announce(struct relay *relay, const uint8_t *bytes,
                            size_t length)
 {
-    enum status status = connection_queue(&relay->connection, bytes, length);
+    struct connection *connection = &relay->connection;
 
-    if (status == STATUS_OK)
-        relay->announced_bytes += length;
-    return status;
+    ASSERT(connection->fd < 0);
+    if (relay->closing) /* in this very turn */
+        return STATUS_CLOSED;
+    if (!chunk_queue_put_first(&connection->queue, &relay->host->pool, bytes,
+                               length))
+        return STATUS_NO_MEMORY;
+    relay->announced_bytes += length;
+    return STATUS_OK;
 }
 
 void relay_refuse(struct relay *relay, enum code code)

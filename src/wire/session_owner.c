@@ -298,10 +298,18 @@ void session_release(struct session *session, struct stream *stream,
     session_settle(session, stream);
 }
 
+bool session_is_blank(const struct stream *stream)
+{
+    return !stream->answered && stream->sent == 0 &&
+           (stream->sending == SENDING_OPEN ||
+            stream->sending == SENDING_FINISHING);
+}
+
 void session_take_back(struct session *session, struct stream *stream,
                        struct chunk_queue *bytes)
 {
-    ASSERT(stream->refused && stream->acknowledged == 0);
+    ASSERT(stream->acknowledged == 0);
+    ASSERT(stream->refused || session_is_blank(stream));
     session->unsent_bytes -= session_unsent(stream);
     session->retained_bytes -= stream->retained.bytes;
     *bytes = stream->retained;

@@ -10,6 +10,7 @@ import pytest
 from harness.ambassador import SLOW, Ambassador, any_port
 from harness.namespaces import make_pair as make_hosts
 from harness.processes import wait_until
+from harness.servers import mariadb
 from load_support import Caller, Load, Named, report
 
 pytestmark = pytest.mark.entente
@@ -44,42 +45,93 @@ class Direct:
         """Whether all is as it should be."""
         return True
 
+    def is_rid_of_first(self):
+        """Whether nobody waits any more for the first to answer."""
+        return True
+
 
 class Paired(Direct):
     """The same by two ambassadors that offer it."""
+    name = "redis"
+
+    def serve(self, box, namespace):
+        """The first and the spare."""
+        return [Named(box, name, namespace=namespace)
+                for name in ("first", "spare")]
 
     def __init__(self, box, authority, hosts=(None, None), **options):
         near, far = hosts
         host = far.address if far else "127.0.0.1"
-        self.address = f"unix:{box.path('redis.socket')}"
+        self.address = f"unix:{box.path(self.name + '.socket')}"
         tunnels = [any_port() if not far else f"{host}:{7411 + number}"
                    for number in range(2)]
-        self.first, self.spare = (Named(box, name, namespace=far)
-                                  for name in ("first", "spare"))
+        self.first, self.spare = self.serve(box, far)
         self.offerers = [
-            Ambassador(box, f"far-{server.name}", {
+            Ambassador(box, box.name("far"), {
                 "identity": authority.issue(
                     "db-1", file=box.name("db")).section(),
                 "tunnels": {"listen": tunnel},
-                "offer": {"redis": {
+                "offer": {self.name: {
                     "to": [f"static:{server.address}"],
                     "allow": [authority.identity("web-*")]}}}, far).start()
             for server, tunnel in zip((self.first, self.spare), tunnels)]
         self.near = Ambassador(box, "near", {
             "identity": authority.issue("web-1",
                                         file=box.name("web")).section(),
-            "consume": {"redis": {
+            "consume": {self.name: {
                 "listen": self.address, "from": [ranked(box, tunnels)],
                 "peer": [authority.identity("db-*")], **options}}},
             near).start()
         self.port = int(tunnels[0].rsplit(":", 1)[1])
         wait_until(self.is_ready, 20 * SLOW, "all tunnels are up")
 
-    def is_ready(self):
-        """Each worker has its tunnel to each."""
+    def has_tunnels(self, count):
+        """Whether each worker has that many."""
         status = self.near.status()
         up = [one for one in status["tunnels"] if one["state"] == "up"]
-        return len(up) == 2 * len(status["workers"])
+        return len(up) == count * len(status["workers"])
+
+    def is_ready(self):
+        """Each worker has its tunnel to each."""
+        return self.has_tunnels(2)
+
+    def is_rid_of_first(self):
+        """No worker has its tunnel to the first any more."""
+        return self.has_tunnels(1)
+
+
+class Greeting(Paired):
+    """The same in front of a server that speaks first."""
+    name = "mariadb"
+
+    def serve(self, box, namespace):
+        """It does not say who it is: one for both."""
+        server = mariadb.MariaDB(box)
+        return server, server
+
+
+class Silent:
+    """Connections of applications that have yet to say something."""
+
+    def __init__(self, way):
+        self.way = way
+        self.callers = contextlib.ExitStack()
+        self.all = []
+
+    def come(self, count=20):
+        """Some more."""
+        self.all += [self.callers.enter_context(Caller(self.way.address))
+                     for _ in range(count)]
+
+    def wait(self):
+        """Until it is known that the first does not answer."""
+        wait_until(self.way.is_rid_of_first, 20 * SLOW, "the first is given up")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.callers.close()
 
 
 def fail_over(load, what, fail, within):
@@ -173,14 +225,35 @@ def test_an_offering_ambassador_that_is_stopped(box, authority):
     way = Paired(box, authority)
     offerer = way.offerers[0].process
     with Load(way.address) as load, Caller(way.address) as caller, \
-            let_go_on(offerer) as stop:
+            Silent(way) as silent, let_go_on(offerer) as stop:
         assert caller.visit() == "first"
-        began, lost = fail_over(load, "the ambassador is stopped", stop,
-                                within=4)
+
+        def stop_and_come():
+            stop()
+            silent.come()
+
+        began, lost = fail_over(load, "the ambassador is stopped",
+                                stop_and_come, within=4)
         # What was sent to it may have been heard: it cannot be sent elsewhere.
         assert all(one.began - began < 4 * SLOW for one in lost), lost
+        # Who had sent nothing yet can be.
+        silent.wait()
+        assert [one.visit() for one in silent.all] == 20 * ["spare"]
         come_back(load, "it goes on",
                   lambda: offerer.signal(signal.SIGCONT))
+
+
+def test_who_waits_for_a_greeting_gets_it_from_another(box, authority):
+    way = Greeting(box, authority)
+    with Silent(way) as silent, let_go_on(way.offerers[0].process) as stop:
+        silent.come(1)
+        assert b"MariaDB" in silent.all[0].sock.recv(4096)
+        stop()
+        silent.come()
+        for one in silent.all[1:]:
+            assert b"MariaDB" in one.sock.recv(4096)
+        # Whom it had reached is not taken elsewhere.
+        assert silent.all[0].sock.recv(4096) == b""  # Unix knows no reset
 
 
 @pytest.mark.parametrize("kind", [Direct, Paired])
@@ -193,8 +266,10 @@ def test_a_place_behind_a_black_hole(box, authority, kind):
         # Whoever is there hears nothing more, for as long as TCP is patient.
         with load.still():
             hosts[1].blackhole(way.port)
+            silent.come()
 
-    with Load(way.address) as load, Caller(way.address) as caller:
+    with Load(way.address) as load, Caller(way.address) as caller, \
+            Silent(way) as silent:
         assert caller.visit() == "first"
         wait_until(lambda: load.first(0, "first"), 10, "it works")
         began, lost = fail_over(
@@ -203,6 +278,8 @@ def test_a_place_behind_a_black_hole(box, authority, kind):
         assert all(one.began - began < 4 * SLOW for one in lost), lost
         if kind is Direct:
             assert not lost, lost[:3]
+        silent.wait()
+        assert [one.visit() for one in silent.all] == 20 * ["spare"]
         # From now on hardly anybody waits: one tries it now and then.
         since = time.monotonic()
         time.sleep(2)

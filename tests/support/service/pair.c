@@ -140,17 +140,43 @@ static void add(struct text_list *list, const char *text)
     ASSERT(text_list_add(list, text));
 }
 
-static void place(struct pair *pair, int side, enum service_role role,
-                  const char *name, const struct address *address)
+/* An address of loopback where nobody listens. */
+static struct address nowhere(void)
 {
-    struct endpoint endpoint = { .address = *address, .weight = 1 };
+    int fd = sockets_listen(SOCKETS_V4, 1);
+    struct address address;
+
+    ASSERT(address_of_socket(&address, fd));
+    close(fd);
+    return address;
+}
+
+/* At |address|; the first |count| - 1 choices are places that refuse. */
+static void place_behind(struct pair *pair, int side, enum service_role role,
+                         const char *name, const struct address *address,
+                         size_t count)
+{
+    struct endpoint list[2];
     struct endpoints *endpoints;
 
-    snprintf(endpoint.name, sizeof(endpoint.name), "%s", name);
-    endpoints = endpoints_new(&endpoint, 1);
+    ASSERT(count <= 2);
+    for (size_t i = 0; i < count; i++) {
+        list[i] =
+            (struct endpoint){ .address = i + 1 < count ? nowhere() : *address,
+                               .priority = (uint16_t)i,
+                               .weight = 1 };
+        snprintf(list[i].name, sizeof(list[i].name), "%s", name);
+    }
+    endpoints = endpoints_new(list, count);
     ASSERT(endpoints && switchboard_place(&pair->boards[side], role, name,
                                           endpoints) == STATUS_OK);
     free(endpoints);
+}
+
+static void place(struct pair *pair, int side, enum service_role role,
+                  const char *name, const struct address *address)
+{
+    place_behind(pair, side, role, name, address, 1);
 }
 
 static void consume(struct pair *pair, const struct pair_options *options)
@@ -194,7 +220,8 @@ static void offer(struct pair *pair, const struct pair_options *options)
     for (size_t i = 0; i < count; i++)
         service_options_clear(&services[i]);
     ASSERT(address_of_socket(&address, pair->service));
-    place(pair, PAIR_OFFERER, SERVICE_OFFER, "echo", &address);
+    place_behind(pair, PAIR_OFFERER, SERVICE_OFFER, "echo", &address,
+                 options->first_refuses ? 2 : 1);
     if (options->is_reverse)
         place(pair, PAIR_OFFERER, SERVICE_CONSUME, "*",
               acceptor_address(pair->acceptor));

@@ -27,11 +27,12 @@ struct pair {
 };
 
 struct pair_options {
-    const char *allow; /* NULL: spiffe://acme/app */
-    const char *peer;  /* NULL: spiffe://acme/db */
-    uint64_t hold_us;  /* 0: a second */
-    bool is_reverse;   /* the offerer dials, the consumer has inbound: */
-    bool is_away;      /* nothing listens where the service should be */
+    const char *allow;  /* NULL: spiffe://acme/app */
+    const char *peer;   /* NULL: spiffe://acme/db */
+    uint64_t hold_us;   /* 0: a second */
+    bool is_reverse;    /* the offerer dials, the consumer has inbound: */
+    bool is_away;       /* nothing listens where the service should be */
+    bool first_refuses; /* the service is the second choice of two */
     bool proxy_protocol;
     uint32_t max_connections; /* 0: as usual */
     struct limits limits;     /* max_streams 0: as usual */

@@ -2,6 +2,7 @@
 #include "base/chunk.h"
 #include "base/random.h"
 #include "support/check_test.h"
+#include <string.h>
 
 static void a_pool_never_gives_more_than_its_maximum(void **state)
 {
@@ -73,6 +74,32 @@ static void a_queue_gives_bytes_in_the_order_they_came(void **state)
     chunk_pool_clear(&pool);
 }
 
+static void a_queue_can_be_given_a_beginning(void **state)
+{
+    struct chunk_pool pool;
+    struct chunk_queue queue = { 0 };
+    static uint8_t bytes[CHUNK_LARGE + 10], zeros[3 * CHUNK_LARGE];
+
+    (void)state;
+    memset(bytes, 'b', sizeof(bytes));
+    chunk_pool_init(&pool, 4 * (CHUNK_LARGE + 200));
+    assert_true(chunk_queue_put_first(&queue, &pool, bytes, 0));
+    assert_int_equal(queue.bytes, 0);
+    assert_true(chunk_queue_put_first(&queue, &pool, bytes, sizeof(bytes)));
+    assert_true(chunk_queue_put_first(&queue, &pool, (const uint8_t *)"a", 1));
+    assert_true(chunk_queue_copy(&queue, &pool, (const uint8_t *)"c", 1));
+    assert_false(chunk_queue_put_first(&queue, &pool, zeros, sizeof(zeros)));
+    assert_int_equal(queue.bytes, sizeof(bytes) + 2);
+    for (size_t i = 0; i < sizeof(bytes) + 2; i++) {
+        assert_int_equal(peek(&queue), i == 0               ? 'a'
+                                       : i <= sizeof(bytes) ? 'b'
+                                                            : 'c');
+        chunk_queue_consume(&queue, &pool, 1);
+    }
+    assert_int_equal(pool.used_bytes, 0);
+    chunk_pool_clear(&pool);
+}
+
 static void a_copy_that_does_not_fit_changes_nothing(void **state)
 {
     struct chunk_pool pool;
@@ -94,4 +121,5 @@ static void a_copy_that_does_not_fit_changes_nothing(void **state)
 RUN_TESTS(TEST(a_pool_never_gives_more_than_its_maximum),
           TEST(a_large_chunk_is_used_again),
           TEST(a_queue_gives_bytes_in_the_order_they_came),
+          TEST(a_queue_can_be_given_a_beginning),
           TEST(a_copy_that_does_not_fit_changes_nothing))

@@ -8,6 +8,7 @@
 #include "support/service/pair.h"
 #include "support/sockets.h"
 #include "tunnel/tunnel.h"
+#include "wire/session.h"
 #include <errno.h>
 #include <linux/sockios.h>
 #include <stdlib.h>
@@ -199,6 +200,121 @@ static void a_lost_tunnel_is_never_an_end_of_file(void **state)
     close_line(&line);
 }
 
+static struct tunnel *consumers_tunnel(const struct pair *pair)
+{
+    return tunnel_of_node(list_first(&pair->boards[0].host.tunnels));
+}
+
+static struct passage *only_passage(struct pair *pair)
+{
+    struct list *node =
+        list_first(&pair_service(pair, PAIR_CONSUMER)->passages);
+
+    return LIST_ITEM(node, struct passage, node);
+}
+
+/* Turn until the OPEN, and |bytes| behind it, have left; nothing came back. */
+static void send_open(struct pair *pair, uint64_t bytes)
+{
+    struct session_stats stats;
+
+    do {
+        pair_turn(pair, 1);
+        session_stats(tunnel_session(consumers_tunnel(pair)), &stats);
+    } while (stats.sent_bytes < bytes);
+    assert_false(only_passage(pair)->is_there);
+}
+
+static void who_said_nothing_outlives_a_lost_tunnel(void **state)
+{
+    struct line line = { .pair = pair_new(&(struct pair_options){ 0 }) };
+    struct service *service = pair_service(line.pair, PAIR_CONSUMER);
+    int empty;
+
+    (void)state;
+    pair_connect(line.pair);
+    line.application = pair_dial(line.pair);
+    send_open(line.pair, 0);
+    tunnel_close(consumers_tunnel(line.pair), CODE_INTERNAL, "test");
+    assert_int_equal(service->waiting_count, 1);
+    /* The service may have seen a connection that came and went, empty. */
+    empty = pair_accept(line.pair);
+    (void)pair_ending(line.pair, empty);
+    line.service = pair_accept(line.pair);
+    send_text(&line, line.service, "220 ready");
+    expect(&line, line.application, "220 ready");
+    send_text(&line, line.application, "late");
+    expect(&line, line.service, "late");
+    assert_int_equal(service->lost, 0);
+    assert_int_equal(service->connections, 1);
+    close(empty);
+    close_line(&line);
+}
+
+static void who_said_nothing_and_left_is_forgotten(void **state)
+{
+    struct pair *pair = pair_new(&(struct pair_options){ 0 });
+    int application;
+
+    (void)state;
+    pair_connect(pair);
+    application = pair_dial(pair);
+    send_open(pair, 0);
+    sockets_reset(application);
+    tunnel_close(consumers_tunnel(pair), CODE_INTERNAL, "test");
+    for (int i = 0; i < 100 && pair_service(pair, PAIR_CONSUMER)->active; i++)
+        pair_pass(pair, 20000);
+    assert_int_equal(pair_service(pair, PAIR_CONSUMER)->active, 0);
+    pair_free(pair);
+}
+
+static void what_left_before_an_answer_is_not_sent_again(void **state)
+{
+    struct pair *pair = pair_new(&(struct pair_options){ 0 });
+    int application;
+
+    (void)state;
+    pair_connect(pair);
+    application = pair_dial(pair);
+    pair_send(pair, application, "x", 1);
+    send_open(pair, 1);
+    tunnel_close(consumers_tunnel(pair), CODE_INTERNAL, "test");
+    assert_int_equal(pair_ending(pair, application), ECONNRESET);
+    pair_turn(pair, 3);
+    assert_int_equal(pair_service(pair, PAIR_CONSUMER)->lost, 1);
+    close(application);
+    pair_free(pair);
+}
+
+static void a_fin_that_left_is_not_sent_again(void **state)
+{
+    struct pair *pair = pair_new(&(struct pair_options){ 0 });
+    int application;
+
+    (void)state;
+    pair_connect(pair);
+    application = pair_dial(pair);
+    shutdown(application, SHUT_WR);
+    send_open(pair, 0);
+    tunnel_close(consumers_tunnel(pair), CODE_INTERNAL, "test");
+    assert_int_equal(pair_ending(pair, application), ECONNRESET);
+    close(application);
+    pair_free(pair);
+}
+
+static void who_was_answered_goes_with_the_tunnel(void **state)
+{
+    struct line line = plain_line();
+
+    (void)state;
+    while (!only_passage(line.pair)->is_there)
+        pair_turn(line.pair, 1);
+    tunnel_close(consumers_tunnel(line.pair), CODE_INTERNAL, "test");
+    assert_int_equal(pair_ending(line.pair, line.application), ECONNRESET);
+    assert_int_equal(pair_ending(line.pair, line.service), ECONNRESET);
+    close_line(&line);
+}
+
 static void a_reader_that_stalls_does_not_stall_another(void **state)
 {
     struct line line = plain_line();
@@ -315,6 +431,28 @@ static void the_service_hears_whose_connection_it_is(void **state)
     close_line(&line);
 }
 
+static void the_service_hears_where_the_connection_came_to(void **state)
+{
+    struct pair *pair = pair_new(&(struct pair_options){
+        .proxy_protocol = true, .first_refuses = true });
+    struct line line = { .pair = pair };
+    uint8_t header[28];
+    struct address there;
+
+    (void)state;
+    pair_connect(pair);
+    line.application = pair_dial(pair);
+    send_text(&line, line.application, "early"); /* before it is reached */
+    line.service = pair_accept(pair);
+    assert_true(pair_receive(pair, line.service, header, sizeof(header)));
+    assert_true(address_of_socket(&there, pair->service));
+    assert_memory_equal(header + 20, &there.v4.sin_addr, 4);
+    assert_int_equal(header[26] << 8 | header[27], address_port(&there));
+    expect(&line, line.service, "early");
+    assert_int_equal(pair_service(pair, PAIR_OFFERER)->connections, 1);
+    close_line(&line);
+}
+
 static void a_full_service_resets_who_comes_too_many(void **state)
 {
     struct line line =
@@ -375,6 +513,11 @@ RUN_TESTS(TEST(bytes_go_both_ways),
           TEST(a_reset_of_the_service_reaches_the_application),
           TEST(an_answer_before_a_reset_arrives_first),
           TEST(a_lost_tunnel_is_never_an_end_of_file),
+          TEST(who_said_nothing_outlives_a_lost_tunnel),
+          TEST(who_said_nothing_and_left_is_forgotten),
+          TEST(what_left_before_an_answer_is_not_sent_again),
+          TEST(a_fin_that_left_is_not_sent_again),
+          TEST(who_was_answered_goes_with_the_tunnel),
           TEST(a_reader_that_stalls_does_not_stall_another),
           TEST(a_connection_waits_for_the_tunnel),
           TEST(a_connection_that_waits_in_vain_is_reset),
@@ -382,4 +525,5 @@ RUN_TESTS(TEST(bytes_go_both_ways),
           TEST(who_is_not_allowed_is_denied_at_once),
           TEST(the_offering_side_may_dial),
           TEST(the_service_hears_whose_connection_it_is),
+          TEST(the_service_hears_where_the_connection_came_to),
           TEST(a_full_service_resets_who_comes_too_many))

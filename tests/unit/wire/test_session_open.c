@@ -371,6 +371,51 @@ static void a_window_behind_a_refusal_takes_nothing_away(void **state)
     raw_stop(&raw);
 }
 
+static void a_stream_is_blank_until_something_of_it_left_or_came(void **state)
+{
+    struct stream *stream;
+
+    (void)state;
+    raw_start_ready(&raw, SESSION_DIALER, NULL);
+    stream = raw_open(&raw);
+    assert_true(session_is_blank(stream));
+    assert_int_equal(raw_write(&raw, stream, 1), 1);
+    assert_true(session_is_blank(stream)); /* it is still here */
+    (void)raw_expect_frame(&raw, FRAME_DATA, 1);
+    assert_false(session_is_blank(stream));
+
+    stream = raw_open(&raw);
+    session_finish(raw.session, stream, raw.now_us);
+    assert_true(session_is_blank(stream));
+    (void)raw_drop_frames(&raw);
+    assert_false(session_is_blank(stream));
+
+    stream = raw_open(&raw);
+    assert_true(session_is_blank(stream));
+    frame_put_window(&raw.out, 5, 0, 70000);
+    (void)raw_expect(&raw, SESSION_ANSWERED);
+    assert_false(session_is_blank(stream));
+    raw_stop(&raw);
+}
+
+static void bytes_that_never_left_can_be_taken_back(void **state)
+{
+    struct chunk_queue bytes = { 0 };
+    struct stream *stream;
+
+    (void)state;
+    raw_start_ready(&raw, SESSION_DIALER, NULL);
+    stream = raw_open(&raw);
+    assert_int_equal(raw_write(&raw, stream, 20000), 20000);
+    session_finish(raw.session, stream, raw.now_us);
+    session_take_back(raw.session, stream, &bytes);
+    assert_int_equal(bytes.bytes, 20000);
+    for (size_t i = 0; i < bytes.head->end; i++)
+        assert_int_equal(chunk_bytes(bytes.head)[i], (uint8_t)i);
+    chunk_queue_clear(&bytes, &raw.pool);
+    raw_stop(&raw);
+}
+
 static void an_unknown_reason_to_refuse_counts_as_internal(void **state)
 {
     struct stream *stream;
@@ -514,6 +559,8 @@ RUN_TESTS(TEST(hello_is_the_first_thing_said_and_is_said_unasked),
           TEST(refused_bytes_can_be_taken_back_and_sent_elsewhere),
           TEST(a_refused_stream_ends_though_bytes_wait_for_credit),
           TEST(a_window_behind_a_refusal_takes_nothing_away),
+          TEST(a_stream_is_blank_until_something_of_it_left_or_came),
+          TEST(bytes_that_never_left_can_be_taken_back),
           TEST(an_unknown_reason_to_refuse_counts_as_internal),
           TEST(streams_that_are_over_make_room_for_others),
           TEST(a_stream_with_an_owner_is_not_over),
