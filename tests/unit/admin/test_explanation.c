@@ -306,13 +306,13 @@ static void a_source_says_what_and_when(void **state)
     role = explain(fixture);
     check_json(item(role, "sources", 0),
                "{\"source\":\"static:db-1:1\",\"fallback\":false,"
-               "\"state\":\"answered\",\"age_s\":12,"
+               "\"counts\":true,\"state\":\"answered\",\"age_s\":12,"
                "\"addresses\":[\"10.0.0.1:1\",\"10.0.0.2:1\"],"
                "\"failure\":\"\",\"failure_age_s\":null,"
                "\"held\":{\"addresses\":[\"10.0.0.4:1\"],\"for_ms\":1500}}");
     check_json(item(role, "sources", 1),
                "{\"source\":\"dns+srv:_r._tcp.x\",\"fallback\":false,"
-               "\"state\":\"failing\",\"age_s\":121,"
+               "\"counts\":true,\"state\":\"failing\",\"age_s\":121,"
                "\"addresses\":[\"10.0.0.1:1\",\"10.0.0.2:1\"],"
                "\"failure\":\"SERVFAIL\",\"failure_age_s\":3,\"held\":null}");
     check_json(json_object_get(item(role, "sources", 2), "age_s"), "null");
@@ -340,6 +340,68 @@ static void peers_that_dial_us_are_a_source(void **state)
                "[\"10.0.0.4:1\"]");
     assert_int_equal(json_array_size(json_object_get(role, "sources")),
                      SOURCES + 1);
+}
+
+static const struct set_status in_force = { .lines = "10.0.0.4:1\nb:2 weight=3",
+                                            .at = 1700000000,
+                                            .is_in_force = true };
+static const struct set_status waiting = { .lines = "b:2\n",
+                                           .at = 1700000000,
+                                           .is_kept = true };
+
+/* What the fourth source says is set; the others do not count then. */
+static void set(struct fixture *fixture, const struct set_status *status)
+{
+    struct explained_source *sources = fixture->sources;
+
+    assert_true(text_list_add(&fixture->options.sources, "inbound:"));
+    fixture->services[0].set = status;
+    fixture->services[0].is_inbound_idle = status->is_in_force;
+    sources[3].text = "set";
+    sources[3].report = sources[4].report;
+    for (size_t i = 0; i < SOURCES; i++)
+        sources[i].is_idle = (i != 3) == status->is_in_force;
+}
+
+static void what_is_set_is_told_and_what_does_not_count(void **state)
+{
+    struct fixture *fixture = *state;
+    const json_t *role = explain(fixture), *told;
+
+    check_json(json_object_get(role, "set"), "null");
+    set(fixture, &in_force);
+    role = explain(fixture);
+    told = json_object_get(role, "set");
+    check_json(json_object_get(told, "endpoints"),
+               "[\"10.0.0.4:1\",\"b:2 weight=3\"]");
+    check_json(json_object_get(told, "since"), "1700000000");
+    assert_true(json_integer_value(json_object_get(told, "age_s")) > 0);
+    check_json(json_object_get(told, "in_force"), "true");
+    check_json(json_object_get(told, "kept"), "false");
+    for (size_t i = 0; i <= SOURCES; i++) /* "inbound:" is the first */
+        check_json(json_object_get(item(role, "sources", i), "counts"),
+                   i == 4 ? "true" : "false");
+    /* Only who counts is named as the reason why it is there. */
+    check_json(json_object_get(item(role, "endpoints", 3), "sources"),
+               "[\"set\"]");
+    check_json(json_object_get(item(role, "endpoints", 0), "sources"), "[]");
+}
+
+static void what_waits_leaves_the_sources_counting(void **state)
+{
+    struct fixture *fixture = *state;
+    const json_t *role;
+
+    set(fixture, &waiting);
+    role = explain(fixture);
+    check_json(json_object_get(json_object_get(role, "set"), "in_force"),
+               "false");
+    check_json(json_object_get(json_object_get(role, "set"), "kept"), "true");
+    for (size_t i = 0; i <= SOURCES; i++)
+        check_json(json_object_get(item(role, "sources", i), "counts"),
+                   i == 4 ? "false" : "true");
+    check_json(json_object_get(item(role, "endpoints", 3), "sources"),
+               "[\"static:10.0.0.4:1\"]");
 }
 
 static void an_offer_has_no_worker_whose_turn_it_is(void **state)
@@ -420,6 +482,39 @@ static void people_read_it_from_top_to_bottom(void **state)
         "not now: a fallback\n"
         "a new connection goes to 10.0.0.1:1\n");
     free(text);
+}
+
+static void people_read_first_what_is_set(void **state)
+{
+    struct fixture *fixture = *state;
+
+    set(fixture, &in_force);
+    print_expects(fixture, "peers spiffe://acme/db\n"
+                           "set by an operator ");
+    print_expects(fixture, "h ago, and in force: 10.0.0.4:1, b:2 weight=3; the "
+                           "sources are watched but do not count\nsources:\n");
+    print_expects(fixture, "  inbound:                    does not count now; "
+                           "peers that dialled us\n");
+    print_expects(fixture, "  static:db-1:1               does not count now; "
+                           "answered 12s ago: 10.0.0.1:1, 10.0.0.2:1\n");
+    print_expects(fixture, "  set                         answered 0s ago: "
+                           "10.0.0.4:1\n");
+    print_expects(fixture, "  fallback static:10.0.0.4:1  does not count now; "
+                           "answered 0s ago: 10.0.0.4:1\n");
+}
+
+static void people_read_that_it_waits(void **state)
+{
+    struct fixture *fixture = *state;
+
+    set(fixture, &waiting);
+    print_expects(fixture,
+                  "h ago, kept over a restart, but it waits for its first "
+                  "name: b:2; until then all stays as it was\nsources:\n");
+    print_expects(fixture, "  static:db-1:1               answered 12s ago: "
+                           "10.0.0.1:1, 10.0.0.2:1\n");
+    print_expects(fixture, "  set                         does not count now; "
+                           "answered 0s ago: 10.0.0.4:1\n");
 }
 
 static void where_workers_differ_each_has_its_line(void **state)
@@ -606,6 +701,7 @@ static void odd_members_do_no_harm(void **state)
 {
     static const char odd[] =
         "{\"service\": \"x\", \"roles\": [{\"sources\": [1, {}], "
+        "\"set\": {\"endpoints\": [1, {}], \"age_s\": \"x\"}, "
         "\"endpoints\": [{}, {\"views\": [7, {\"workers\": 1}]}], "
         "\"next\": [{}, []], \"endpoints_left_out\": -1}]}";
     char *text = NULL;
@@ -634,6 +730,7 @@ static void without_memory_there_is_no_document_and_no_leak(void **state)
     size_t needed;
     char *whole;
 
+    set(fixture, &in_force);
     json_set_alloc_funcs(count_malloc, free);
     allowed = SIZE_MAX;
     allocations = 0;
@@ -657,9 +754,12 @@ RUN_TESTS(WITH(a_common_view_is_said_once),
           WITH(an_endpoint_is_one_in_whatever_order_it_is_told),
           WITH(a_source_says_what_and_when),
           WITH(peers_that_dial_us_are_a_source),
+          WITH(what_is_set_is_told_and_what_does_not_count),
+          WITH(what_waits_leaves_the_sources_counting),
           WITH(an_offer_has_no_worker_whose_turn_it_is),
           WITH(what_the_workers_left_out_is_counted),
           WITH(people_read_it_from_top_to_bottom),
+          WITH(people_read_first_what_is_set), WITH(people_read_that_it_waits),
           WITH(where_workers_differ_each_has_its_line),
           WITH(each_outcome_has_its_sentence), WITH(each_verdict_has_its_words),
           WITH(a_source_can_say_more_than_an_answer),

@@ -124,10 +124,20 @@ static void asking_changes_no_turn_and_no_probe(void **state)
 
 /* ---- why not ---- */
 
+static void check_why(enum service_balance balance,
+                      const struct candidate *chosen,
+                      const struct candidate *other, const char *expected)
+{
+    struct balance_rule rule = { .balance = balance };
+
+    assert_string_equal(balance_why_not(&rule, chosen, other), expected);
+}
+
 static void the_one_that_was_not_chosen_learns_why(void **state)
 {
     struct candidate chosen = { .usable = true,
                                 .counts = true,
+                                .is_in_turn = true,
                                 .weight = 2,
                                 .active = 1,
                                 .latency_us = 100 };
@@ -135,32 +145,32 @@ static void the_one_that_was_not_chosen_learns_why(void **state)
 
     (void)state;
     other.priority = 1;
-    other.counts = false;
-    assert_string_equal(balance_why_not(BALANCE_HASH, &chosen, &other),
-                        "of a later priority: only while none before it can "
-                        "be used");
-    other = chosen;
+    other.counts = other.is_in_turn = false;
+    check_why(BALANCE_HASH, &chosen, &other,
+              "of a later priority: only while none before it can be used");
+    assert_string_equal(
+        balance_why_not(&(struct balance_rule){ .min_healthy = 50 }, &chosen,
+                        &other),
+        "of a later priority: only while too few before it can be used");
+    other.is_in_turn = true; /* with its tier it would be */
     other.weight = 0;
-    other.counts = false;
-    assert_string_equal(balance_why_not(BALANCE_HASH, &chosen, &other),
-                        "weight 0: only while no other can be used");
+    check_why(BALANCE_HASH, &chosen, &other,
+              "weight 0: only while no other can be used");
     other = chosen;
-    assert_string_equal(balance_why_not(BALANCE_ROUND_ROBIN, &chosen, &other),
-                        "its turn comes later");
-    assert_string_equal(balance_why_not(BALANCE_HASH, &chosen, &other),
-                        "the client's address belongs to another");
-    assert_string_equal(balance_why_not(BALANCE_LEAST_LOADED, &chosen, &other),
-                        "as few connections for its weight: chance decided");
-    assert_string_equal(balance_why_not(BALANCE_TWO_CHOICES, &chosen, &other),
-                        "not better than the chosen one, or not drawn by "
-                        "chance");
+    check_why(BALANCE_ROUND_ROBIN, &chosen, &other, "its turn comes later");
+    check_why(BALANCE_HASH, &chosen, &other,
+              "the client's address belongs to another");
+    check_why(BALANCE_LEAST_LOADED, &chosen, &other,
+              "as few connections for its weight: chance decided");
+    check_why(BALANCE_TWO_CHOICES, &chosen, &other,
+              "not better than the chosen one, or not drawn by chance");
     other.active = 2;
-    assert_string_equal(balance_why_not(BALANCE_LEAST_LOADED, &chosen, &other),
-                        "more connections for its weight");
+    check_why(BALANCE_LEAST_LOADED, &chosen, &other,
+              "more connections for its weight");
     other.active = 1;
     other.latency_us = 101;
-    assert_string_equal(balance_why_not(BALANCE_TWO_CHOICES, &chosen, &other),
-                        "slower, by its latency and connections");
+    check_why(BALANCE_TWO_CHOICES, &chosen, &other,
+              "slower, by its latency and connections");
 }
 
 /* ---- a board that reaches its services itself ---- */
@@ -349,6 +359,187 @@ static void what_stands_in_the_way_is_told_in_its_own_words(void **state)
     check_place(survey, "10.0.0.2:1", "chosen", "");
 }
 
+/* Its health check says so. */
+static void find_unfit(struct fixture *fixture, const struct endpoint *endpoint,
+                       const char *unfit)
+{
+    pool_judge(pool_find(&service_of(fixture)->pool, &endpoint->address), unfit,
+               0);
+}
+
+static void tiers_that_join_are_all_among_those_that_may_be_chosen(void **state)
+{
+    struct fixture *fixture = *state;
+    struct endpoint endpoints[] = { plain("10.0.0.1:1"), plain("10.0.0.2:1"),
+                                    plain("10.0.0.3:1"), plain("10.0.0.4:1"),
+                                    plain("10.0.0.5:1") };
+    const struct service_survey *survey;
+    struct address later = at("10.0.0.3:1");
+
+    endpoints[2].priority = endpoints[3].priority = 1;
+    endpoints[3].weight = 0;
+    endpoints[4].tier = 1;
+    fixture->options.balance = BALANCE_LEAST_LOADED;
+    fixture->options.min_healthy = 100;
+    use(fixture, endpoints, 5);
+    survey = ask(fixture, NULL); /* all are fit: the first tier alone */
+    check_place(survey, "10.0.0.3:1", "reserve",
+                "of a later priority: only while too few before it can be "
+                "used");
+    check_place(survey, "10.0.0.5:1", "reserve",
+                "a fallback: only while too few in the list can be used");
+
+    find_unfit(fixture, &endpoints[1], "timed out");
+    pool_begin(pool_find(&service_of(fixture)->pool, &endpoints[2].address));
+    survey = ask(fixture, NULL);
+    check_place(survey, "10.0.0.1:1", "chosen", "");
+    check_place(survey, "10.0.0.2:1", "unusable",
+                "its health check finds it unfit: timed out");
+    check_place(survey, "10.0.0.3:1", "usable",
+                "more connections for its weight");
+    check_place(survey, "10.0.0.4:1", "reserve",
+                "weight 0: only while no other can be used");
+    check_place(survey, "10.0.0.5:1", "reserve",
+                "a fallback: only while too few in the list can be used");
+    pool_end(pool_find(&service_of(fixture)->pool, &endpoints[2].address));
+
+    pool_begin(pool_find(&service_of(fixture)->pool, &endpoints[0].address));
+    survey = ask(fixture, NULL);
+    check_place(survey, "10.0.0.3:1", "chosen", "");
+    assert_true(address_equal(&survey->address, &later));
+    check_place(survey, "10.0.0.1:1", "usable",
+                "more connections for its weight");
+    pool_end(pool_find(&service_of(fixture)->pool, &endpoints[0].address));
+}
+
+static void a_fallback_that_joins_is_no_reserve(void **state)
+{
+    struct fixture *fixture = *state;
+    struct endpoint endpoints[] = { plain("10.0.0.1:1"), plain("10.0.0.2:1"),
+                                    plain("10.0.0.3:1"), plain("10.0.0.4:1") };
+    const struct service_survey *survey;
+
+    endpoints[2].tier = endpoints[3].tier = 1;
+    endpoints[3].priority = 1;
+    endpoints[1].weight = 2;
+    fixture->options.balance = BALANCE_ROUND_ROBIN;
+    fixture->options.min_healthy = 51;
+    use(fixture, endpoints, 4);
+    find_unfit(fixture, &endpoints[0], "timed out");
+    survey = ask(fixture, NULL);
+    check_place(survey, "10.0.0.2:1", "chosen", "");
+    check_place(survey, "10.0.0.3:1", "usable", "its turn comes later");
+    check_place(survey, "10.0.0.4:1", "reserve",
+                "of a later priority: only while too few before it can be "
+                "used");
+}
+
+/* One that is unfit, one that rests and, if |max| is 1, one that is full. */
+static const struct service_survey *fall_short(struct fixture *fixture,
+                                               uint32_t max)
+{
+    struct endpoint endpoints[] = { plain("10.0.0.1:1"), plain("10.0.0.2:1"),
+                                    plain("10.0.0.3:1") };
+    struct pool *pool;
+
+    endpoints[1].priority = 1;
+    endpoints[2].priority = 2;
+    fixture->options.min_healthy = 50;
+    fixture->options.max_per_endpoint = max;
+    use(fixture, endpoints, max ? 3 : 2);
+    pool = &service_of(fixture)->pool;
+    find_unfit(fixture, &endpoints[0], "timed out");
+    pool_failed(pool_find(pool, &endpoints[1].address), "refused",
+                loop_now_us(fixture->loop));
+    if (max)
+        pool_begin(pool_find(pool, &endpoints[2].address));
+    return ask(fixture, NULL);
+}
+
+static void
+where_all_tiers_are_short_the_unfit_serve_and_it_is_said(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct service_survey *survey;
+    struct endpoint first = plain("10.0.0.1:1"), later = plain("10.0.0.2:1");
+
+    fixture->options.balance = BALANCE_LEAST_LOADED;
+    survey = fall_short(fixture, 0);
+    check_outcome(survey, "goes", "");
+    check_place(survey, "10.0.0.1:1", "chosen",
+                "its health check finds it unfit: timed out");
+    check_place(survey, "10.0.0.2:1", "reserve",
+                "of a later priority: only while too few before it can be "
+                "used; usable, although: resting after a failure");
+
+    later.weight = 1; /* now beside the first */
+    use(fixture, (struct endpoint[]){ first, later }, 2);
+    pool_begin(pool_find(&service_of(fixture)->pool, &first.address));
+    survey = ask(fixture, NULL);
+    check_place(survey, "10.0.0.1:1", "usable",
+                "more connections for its weight; usable, although: its health "
+                "check finds it unfit: timed out");
+    check_place(survey, "10.0.0.2:1", "chosen", "resting after a failure");
+    pool_end(pool_find(&service_of(fixture)->pool, &first.address));
+}
+
+static void where_a_role_is_needed_the_unfit_never_serve(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct service_survey *survey;
+
+    fixture->options.health.role = HEALTH_MASTER;
+    survey = fall_short(fixture, 0);
+    check_place(survey, "10.0.0.1:1", "unusable",
+                "its health check finds it unfit: timed out");
+    check_place(survey, "10.0.0.2:1", "chosen", "resting after a failure");
+    find_unfit(fixture, &(struct endpoint){ .address = at("10.0.0.2:1") },
+               "it is a replica");
+    survey = ask(fixture, NULL);
+    check_place(survey, "10.0.0.1:1", "unusable",
+                "its health check finds it unfit: timed out");
+    check_place(survey, "10.0.0.2:1", "unusable",
+                "its health check finds it unfit: it is a replica");
+    check_outcome(survey, "waits", "no endpoint can be used");
+}
+
+static void what_is_full_is_full_for_the_unfit_too(void **state)
+{
+    struct fixture *fixture = *state;
+    struct address full = at("10.0.0.3:1"), unfit = at("10.0.0.1:1");
+    const struct service_survey *survey = fall_short(fixture, 1);
+    struct pool *pool = &service_of(fixture)->pool;
+
+    check_place(survey, "10.0.0.3:1", "unusable",
+                "it has as many connections as it may");
+    check_place(survey, "10.0.0.1:1", "chosen",
+                "its health check finds it unfit: timed out");
+    pool_begin(pool_find(pool, &unfit));
+    survey = ask(fixture, NULL); /* its health is not what is in the way */
+    check_place(survey, "10.0.0.1:1", "unusable",
+                "it has as many connections as it may");
+    check_place(survey, "10.0.0.2:1", "chosen", "resting after a failure");
+    pool_end(pool_find(pool, &unfit));
+    pool_end(pool_find(pool, &full));
+    check_place(ask(fixture, NULL), "10.0.0.3:1", "chosen", "");
+}
+
+static void one_that_starts_slowly_is_as_good_as_others(void **state)
+{
+    struct fixture *fixture = *state;
+    struct endpoint endpoints[] = { plain("10.0.0.1:1"), plain("10.0.0.2:1") };
+    const struct service_survey *survey;
+
+    endpoints[0].weight = 100;
+    fixture->options.slow_start_us = 3600 * CLOCK_SECOND;
+    fixture->options.balance = BALANCE_ROUND_ROBIN;
+    use(fixture, endpoints, 2);
+    survey = ask(fixture, NULL);
+    check_place(survey, "10.0.0.1:1", "chosen", "");
+    check_place(survey, "10.0.0.2:1", "usable", "its turn comes later");
+    assert_int_equal(place_at(survey, "10.0.0.1:1")->weight, 100);
+}
+
 static void those_passed_over_learn_why(void **state)
 {
     struct fixture *fixture = *state;
@@ -527,6 +718,42 @@ static void a_tunnel_says_who_is_there(void **state)
     pair_free(pair);
 }
 
+static void check_told(struct pair *pair, enum place_told told,
+                       const char *verdict, const char *reason)
+{
+    struct service *service =
+        switchboard_find(&pair->boards[PAIR_CONSUMER], SERVICE_CONSUME, "echo");
+    struct board_survey *survey;
+
+    LIST_ITEM(list_first(&service->pool.places), struct place, node)->told =
+        told;
+    survey = ask_pair(pair, PAIR_CONSUMER);
+    assert_string_equal(survey->services[0].places->verdict, verdict);
+    assert_string_equal(survey->services[0].places->reason, reason);
+    board_survey_free(survey);
+}
+
+static void what_the_peer_says_is_told(void **state)
+{
+    struct pair *pair = pair_new(&(struct pair_options){ 0 });
+    struct service *service;
+
+    (void)state;
+    pair_connect(pair);
+    check_told(pair, TOLD_UP, "chosen", "");
+    check_told(pair, TOLD_DOWN, "unusable",
+               "the peer says that the service is not up");
+    check_told(pair, TOLD_NOT_OFFERED, "unusable",
+               "the peer does not offer it to us");
+    /* Then it is asked all the same, to be denied at once. */
+    service =
+        switchboard_find(&pair->boards[PAIR_CONSUMER], SERVICE_CONSUME, "echo");
+    service->is_offered_nowhere = true;
+    check_told(pair, TOLD_NOT_OFFERED, "chosen",
+               "the peer does not offer it to us");
+    pair_free(pair);
+}
+
 static void a_peer_that_may_not_claim_it_is_named(void **state)
 {
     struct pair *pair =
@@ -606,13 +833,19 @@ RUN_TESTS(TEST(what_is_foreseen_is_what_is_chosen),
           TEST(the_one_that_was_not_chosen_learns_why),
           WITH(every_place_has_its_verdict),
           WITH(what_stands_in_the_way_is_told_in_its_own_words),
+          WITH(tiers_that_join_are_all_among_those_that_may_be_chosen),
+          WITH(a_fallback_that_joins_is_no_reserve),
+          WITH(where_all_tiers_are_short_the_unfit_serve_and_it_is_said),
+          WITH(where_a_role_is_needed_the_unfit_never_serve),
+          WITH(what_is_full_is_full_for_the_unfit_too),
+          WITH(one_that_starts_slowly_is_as_good_as_others),
           WITH(those_passed_over_learn_why),
           WITH(without_a_place_a_connection_waits_or_is_refused),
           WITH(a_full_service_refuses_before_it_chooses),
           WITH(who_drains_refuses), WITH(an_offer_does_not_wait),
           WITH(a_hash_needs_the_client_where_it_decides),
           WITH(more_places_than_that_are_counted),
-          TEST(a_tunnel_says_who_is_there),
+          TEST(a_tunnel_says_who_is_there), TEST(what_the_peer_says_is_told),
           TEST(a_peer_that_may_not_claim_it_is_named),
           TEST(a_peer_that_dialled_us_is_a_place),
           WITH(a_name_nobody_has_is_an_empty_survey),
