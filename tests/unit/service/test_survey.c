@@ -1,26 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* What a worker says it would do: asked of the code that does it. */
-#include "service/survey.h"
+#include "unit/service/survey_test.h"
 
-#include "base/clock.h"
-#include "service/switchboard.h"
-#include "support/check_test.h"
 #include "support/service/pair.h"
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 /* ---- a pool alone ---- */
 
 enum { ROUNDS = 2000, PLACES = 7 };
-
-static struct address at(const char *text)
-{
-    struct address address;
-
-    assert_true(address_parse(&address, text));
-    return address;
-}
 
 static void fill(struct pool *pool, enum service_balance balance)
 {
@@ -175,112 +161,6 @@ static void the_one_that_was_not_chosen_learns_why(void **state)
 
 /* ---- a board that reaches its services itself ---- */
 
-struct fixture {
-    struct loop *loop;
-    struct switchboard board;
-    struct service_options options;
-    struct board_survey *survey; /* the latest */
-};
-
-static const struct switchboard_events no_events = { .homeless = NULL };
-
-static int set_up(void **state)
-{
-    struct fixture *fixture = calloc(1, sizeof(*fixture));
-    struct host_options host = { .limits = LIMITS_DEFAULT,
-                                 .max_memory_bytes = 1 << 20,
-                                 .node = "n",
-                                 .version = "v" };
-
-    if (!fixture)
-        return -1;
-    host.loop = fixture->loop = loop_new();
-    service_options_init(&fixture->options, SERVICE_DIRECT);
-    strcpy(fixture->options.name, "web");
-    if (switchboard_init(&fixture->board, &host, &no_events, NULL) != STATUS_OK)
-        return -1;
-    *state = fixture;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *fixture = *state;
-
-    board_survey_free(fixture->survey);
-    switchboard_stop(&fixture->board);
-    switchboard_clear(&fixture->board);
-    loop_free(fixture->loop);
-    service_options_clear(&fixture->options);
-    free(fixture);
-    return 0;
-}
-
-static struct service *service_of(struct fixture *fixture)
-{
-    return switchboard_find(&fixture->board, fixture->options.role, "web");
-}
-
-/* Have the options, and |count| endpoints: 10.0.0.1:1 and so on. */
-static void use(struct fixture *fixture, const struct endpoint *endpoints,
-                size_t count)
-{
-    struct endpoints *list = endpoints_new(endpoints, count);
-
-    assert_non_null(list);
-    assert_int_equal(switchboard_apply(&fixture->board, &fixture->options, 1),
-                     STATUS_OK);
-    assert_int_equal(switchboard_place(&fixture->board, fixture->options.role,
-                                       "web", list),
-                     STATUS_OK);
-    free(list);
-}
-
-static struct endpoint plain(const char *address)
-{
-    return (struct endpoint){ .address = at(address), .weight = 1 };
-}
-
-static const struct service_survey *ask(struct fixture *fixture,
-                                        const struct address *client)
-{
-    board_survey_free(fixture->survey);
-    fixture->survey = board_survey_new(&fixture->board, 3, "web", client);
-    assert_non_null(fixture->survey);
-    assert_int_equal(fixture->survey->worker, 3);
-    assert_int_equal(fixture->survey->service_count, 1);
-    return &fixture->survey->services[0];
-}
-
-static const struct place_survey *place_at(const struct service_survey *survey,
-                                           const char *address)
-{
-    struct address wanted = at(address);
-
-    for (size_t i = 0; i < survey->place_count; i++)
-        if (address_equal(&survey->places[i].address, &wanted))
-            return &survey->places[i];
-    fail_msg("%s is not there", address);
-    return NULL;
-}
-
-static void check_place(const struct service_survey *survey,
-                        const char *address, const char *verdict,
-                        const char *reason)
-{
-    const struct place_survey *place = place_at(survey, address);
-
-    assert_string_equal(place->verdict, verdict);
-    assert_string_equal(place->reason, reason);
-}
-
-static void check_outcome(const struct service_survey *survey,
-                          const char *outcome, const char *reason)
-{
-    assert_string_equal(survey->outcome, outcome);
-    assert_string_equal(survey->reason, reason);
-}
-
 static void every_place_has_its_verdict(void **state)
 {
     struct fixture *fixture = *state;
@@ -357,187 +237,6 @@ static void what_stands_in_the_way_is_told_in_its_own_words(void **state)
                 "its health check finds it unfit: its role is "
                 "\"replica\"");
     check_place(survey, "10.0.0.2:1", "chosen", "");
-}
-
-/* Its health check says so. */
-static void find_unfit(struct fixture *fixture, const struct endpoint *endpoint,
-                       const char *unfit)
-{
-    pool_judge(pool_find(&service_of(fixture)->pool, &endpoint->address), unfit,
-               0);
-}
-
-static void tiers_that_join_are_all_among_those_that_may_be_chosen(void **state)
-{
-    struct fixture *fixture = *state;
-    struct endpoint endpoints[] = { plain("10.0.0.1:1"), plain("10.0.0.2:1"),
-                                    plain("10.0.0.3:1"), plain("10.0.0.4:1"),
-                                    plain("10.0.0.5:1") };
-    const struct service_survey *survey;
-    struct address later = at("10.0.0.3:1");
-
-    endpoints[2].priority = endpoints[3].priority = 1;
-    endpoints[3].weight = 0;
-    endpoints[4].tier = 1;
-    fixture->options.balance = BALANCE_LEAST_LOADED;
-    fixture->options.min_healthy = 100;
-    use(fixture, endpoints, 5);
-    survey = ask(fixture, NULL); /* all are fit: the first tier alone */
-    check_place(survey, "10.0.0.3:1", "reserve",
-                "of a later priority: only while too few before it can be "
-                "used");
-    check_place(survey, "10.0.0.5:1", "reserve",
-                "a fallback: only while too few in the list can be used");
-
-    find_unfit(fixture, &endpoints[1], "timed out");
-    pool_begin(pool_find(&service_of(fixture)->pool, &endpoints[2].address));
-    survey = ask(fixture, NULL);
-    check_place(survey, "10.0.0.1:1", "chosen", "");
-    check_place(survey, "10.0.0.2:1", "unusable",
-                "its health check finds it unfit: timed out");
-    check_place(survey, "10.0.0.3:1", "usable",
-                "more connections for its weight");
-    check_place(survey, "10.0.0.4:1", "reserve",
-                "weight 0: only while no other can be used");
-    check_place(survey, "10.0.0.5:1", "reserve",
-                "a fallback: only while too few in the list can be used");
-    pool_end(pool_find(&service_of(fixture)->pool, &endpoints[2].address));
-
-    pool_begin(pool_find(&service_of(fixture)->pool, &endpoints[0].address));
-    survey = ask(fixture, NULL);
-    check_place(survey, "10.0.0.3:1", "chosen", "");
-    assert_true(address_equal(&survey->address, &later));
-    check_place(survey, "10.0.0.1:1", "usable",
-                "more connections for its weight");
-    pool_end(pool_find(&service_of(fixture)->pool, &endpoints[0].address));
-}
-
-static void a_fallback_that_joins_is_no_reserve(void **state)
-{
-    struct fixture *fixture = *state;
-    struct endpoint endpoints[] = { plain("10.0.0.1:1"), plain("10.0.0.2:1"),
-                                    plain("10.0.0.3:1"), plain("10.0.0.4:1") };
-    const struct service_survey *survey;
-
-    endpoints[2].tier = endpoints[3].tier = 1;
-    endpoints[3].priority = 1;
-    endpoints[1].weight = 2;
-    fixture->options.balance = BALANCE_ROUND_ROBIN;
-    fixture->options.min_healthy = 51;
-    use(fixture, endpoints, 4);
-    find_unfit(fixture, &endpoints[0], "timed out");
-    survey = ask(fixture, NULL);
-    check_place(survey, "10.0.0.2:1", "chosen", "");
-    check_place(survey, "10.0.0.3:1", "usable", "its turn comes later");
-    check_place(survey, "10.0.0.4:1", "reserve",
-                "of a later priority: only while too few before it can be "
-                "used");
-}
-
-/* One that is unfit, one that rests and, if |max| is 1, one that is full. */
-static const struct service_survey *fall_short(struct fixture *fixture,
-                                               uint32_t max)
-{
-    struct endpoint endpoints[] = { plain("10.0.0.1:1"), plain("10.0.0.2:1"),
-                                    plain("10.0.0.3:1") };
-    struct pool *pool;
-
-    endpoints[1].priority = 1;
-    endpoints[2].priority = 2;
-    fixture->options.min_healthy = 50;
-    fixture->options.max_per_endpoint = max;
-    use(fixture, endpoints, max ? 3 : 2);
-    pool = &service_of(fixture)->pool;
-    find_unfit(fixture, &endpoints[0], "timed out");
-    pool_failed(pool_find(pool, &endpoints[1].address), "refused",
-                loop_now_us(fixture->loop));
-    if (max)
-        pool_begin(pool_find(pool, &endpoints[2].address));
-    return ask(fixture, NULL);
-}
-
-static void
-where_all_tiers_are_short_the_unfit_serve_and_it_is_said(void **state)
-{
-    struct fixture *fixture = *state;
-    const struct service_survey *survey;
-    struct endpoint first = plain("10.0.0.1:1"), later = plain("10.0.0.2:1");
-
-    fixture->options.balance = BALANCE_LEAST_LOADED;
-    survey = fall_short(fixture, 0);
-    check_outcome(survey, "goes", "");
-    check_place(survey, "10.0.0.1:1", "chosen",
-                "its health check finds it unfit: timed out");
-    check_place(survey, "10.0.0.2:1", "reserve",
-                "of a later priority: only while too few before it can be "
-                "used; usable, although: resting after a failure");
-
-    later.weight = 1; /* now beside the first */
-    use(fixture, (struct endpoint[]){ first, later }, 2);
-    pool_begin(pool_find(&service_of(fixture)->pool, &first.address));
-    survey = ask(fixture, NULL);
-    check_place(survey, "10.0.0.1:1", "usable",
-                "more connections for its weight; usable, although: its health "
-                "check finds it unfit: timed out");
-    check_place(survey, "10.0.0.2:1", "chosen", "resting after a failure");
-    pool_end(pool_find(&service_of(fixture)->pool, &first.address));
-}
-
-static void where_a_role_is_needed_the_unfit_never_serve(void **state)
-{
-    struct fixture *fixture = *state;
-    const struct service_survey *survey;
-
-    fixture->options.health.role = HEALTH_MASTER;
-    survey = fall_short(fixture, 0);
-    check_place(survey, "10.0.0.1:1", "unusable",
-                "its health check finds it unfit: timed out");
-    check_place(survey, "10.0.0.2:1", "chosen", "resting after a failure");
-    find_unfit(fixture, &(struct endpoint){ .address = at("10.0.0.2:1") },
-               "it is a replica");
-    survey = ask(fixture, NULL);
-    check_place(survey, "10.0.0.1:1", "unusable",
-                "its health check finds it unfit: timed out");
-    check_place(survey, "10.0.0.2:1", "unusable",
-                "its health check finds it unfit: it is a replica");
-    check_outcome(survey, "waits", "no endpoint can be used");
-}
-
-static void what_is_full_is_full_for_the_unfit_too(void **state)
-{
-    struct fixture *fixture = *state;
-    struct address full = at("10.0.0.3:1"), unfit = at("10.0.0.1:1");
-    const struct service_survey *survey = fall_short(fixture, 1);
-    struct pool *pool = &service_of(fixture)->pool;
-
-    check_place(survey, "10.0.0.3:1", "unusable",
-                "it has as many connections as it may");
-    check_place(survey, "10.0.0.1:1", "chosen",
-                "its health check finds it unfit: timed out");
-    pool_begin(pool_find(pool, &unfit));
-    survey = ask(fixture, NULL); /* its health is not what is in the way */
-    check_place(survey, "10.0.0.1:1", "unusable",
-                "it has as many connections as it may");
-    check_place(survey, "10.0.0.2:1", "chosen", "resting after a failure");
-    pool_end(pool_find(pool, &unfit));
-    pool_end(pool_find(pool, &full));
-    check_place(ask(fixture, NULL), "10.0.0.3:1", "chosen", "");
-}
-
-static void one_that_starts_slowly_is_as_good_as_others(void **state)
-{
-    struct fixture *fixture = *state;
-    struct endpoint endpoints[] = { plain("10.0.0.1:1"), plain("10.0.0.2:1") };
-    const struct service_survey *survey;
-
-    endpoints[0].weight = 100;
-    fixture->options.slow_start_us = 3600 * CLOCK_SECOND;
-    fixture->options.balance = BALANCE_ROUND_ROBIN;
-    use(fixture, endpoints, 2);
-    survey = ask(fixture, NULL);
-    check_place(survey, "10.0.0.1:1", "chosen", "");
-    check_place(survey, "10.0.0.2:1", "usable", "its turn comes later");
-    assert_int_equal(place_at(survey, "10.0.0.1:1")->weight, 100);
 }
 
 static void those_passed_over_learn_why(void **state)
@@ -827,19 +526,11 @@ static void a_name_in_two_roles_is_surveyed_in_both(void **state)
     service_options_clear(&both[1]);
 }
 
-#define WITH(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 RUN_TESTS(TEST(what_is_foreseen_is_what_is_chosen),
           TEST(asking_changes_no_turn_and_no_probe),
           TEST(the_one_that_was_not_chosen_learns_why),
           WITH(every_place_has_its_verdict),
           WITH(what_stands_in_the_way_is_told_in_its_own_words),
-          WITH(tiers_that_join_are_all_among_those_that_may_be_chosen),
-          WITH(a_fallback_that_joins_is_no_reserve),
-          WITH(where_all_tiers_are_short_the_unfit_serve_and_it_is_said),
-          WITH(where_a_role_is_needed_the_unfit_never_serve),
-          WITH(what_is_full_is_full_for_the_unfit_too),
-          WITH(one_that_starts_slowly_is_as_good_as_others),
           WITH(those_passed_over_learn_why),
           WITH(without_a_place_a_connection_waits_or_is_refused),
           WITH(a_full_service_refuses_before_it_chooses),
