@@ -46,22 +46,36 @@ static inline int set_up(void **state)
     return 0;
 }
 
+static inline struct service *service_of(struct fixture *fixture)
+{
+    return switchboard_find(&fixture->board, fixture->options.role, "web");
+}
+
+/* Connections that a test began. */
+static inline void end_all(struct service *service)
+{
+    LIST_EACH(&service->pool.places, node)
+    {
+        struct place *place = LIST_ITEM(node, struct place, node);
+
+        while (place->active > 0)
+            pool_end(place);
+    }
+}
+
 static inline int tear_down(void **state)
 {
     struct fixture *fixture = *state;
 
     board_survey_free(fixture->survey);
+    if (service_of(fixture))
+        end_all(service_of(fixture));
     switchboard_stop(&fixture->board);
     switchboard_clear(&fixture->board);
     loop_free(fixture->loop);
     service_options_clear(&fixture->options);
     free(fixture);
     return 0;
-}
-
-static inline struct service *service_of(struct fixture *fixture)
-{
-    return switchboard_find(&fixture->board, fixture->options.role, "web");
 }
 
 /* Have the options, and |count| endpoints: 10.0.0.1:1 and so on. */

@@ -214,13 +214,6 @@ static void every_place_has_its_verdict(void **state)
         pool_survey(&service_of(fixture)->pool, &(struct pool_request){ 0 }));
     survey = ask(fixture, NULL);
     assert_int_equal(place_at(survey, "10.0.0.1:1")->active, 1);
-    LIST_EACH(&service_of(fixture)->pool.places, node)
-    {
-        struct place *place = LIST_ITEM(node, struct place, node);
-
-        if (place->active > 0)
-            pool_end(place);
-    }
 }
 
 static void what_stands_in_the_way_is_told_in_its_own_words(void **state)

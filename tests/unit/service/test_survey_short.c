@@ -52,7 +52,6 @@ static void tiers_that_join_are_all_among_those_that_may_be_chosen(void **state)
     assert_true(address_equal(&survey->address, &later));
     check_place(survey, "10.0.0.1:1", "usable",
                 "more connections for its weight");
-    pool_end(pool_find(&service_of(fixture)->pool, &endpoints[0].address));
 }
 
 static void a_fallback_that_joins_is_no_reserve(void **state)
@@ -123,7 +122,6 @@ where_all_tiers_are_short_the_unfit_serve_and_it_is_said(void **state)
                 "more connections for its weight; usable, although: its health "
                 "check finds it unfit: timed out");
     check_place(survey, "10.0.0.2:1", "chosen", "resting after a failure");
-    pool_end(pool_find(&service_of(fixture)->pool, &first.address));
 }
 
 static void where_a_role_is_needed_the_unfit_never_serve(void **state)
