@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef ADMIN_EXPLANATION_H
 #define ADMIN_EXPLANATION_H
+#include "admin/set_status.h"
 #include "base/check.h"
 #include "base/status.h"
 #include "discovery/source.h"
@@ -18,6 +19,7 @@
 struct explained_source {
     const char *text;
     bool is_fallback;
+    bool is_idle; /* watched, but it does not count */
     struct source_report report;
 };
 
@@ -27,6 +29,8 @@ struct explained_service {
     const char *const *listen; /* addresses in use, NULL-terminated */
     const struct explained_source *sources;
     size_t source_count;
+    bool is_inbound_idle;         /* as a source, if it is one */
+    const struct set_status *set; /* or NULL */
     uint32_t next_worker; /* carries the next connection; not of an offer,
                              where that is the worker of the tunnel */
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef ADMIN_STATUS_H
 #define ADMIN_STATUS_H
+#include "admin/set_status.h"
 #include "base/check.h"
 #include "discovery/announcement.h"
 #include "discovery/source.h"
@@ -26,14 +27,6 @@ struct certificate_status {
 struct announcement_status {
     const char *text;
     struct announcement_report report;
-};
-
-/* Endpoints that an operator has set instead of the sources. */
-struct set_status {
-    const char *lines; /* an endpoint each */
-    int64_t at;        /* seconds since 1970 */
-    bool is_in_force;  /* or waits for its first name */
-    bool is_kept;      /* over a restart */
 };
 
 /* What the main thread knows of a service. */

@@ -25,7 +25,8 @@ struct candidate {
     uint64_t key;        /* of the endpoint, for BALANCE_HASH */
     int64_t current;     /* of BALANCE_ROUND_ROBIN, kept between calls */
     uint64_t order;      /* of BALANCE_ROUND_ROBIN: who is first among equals */
-    bool counts;         /* set by balance_choose(): one to choose among */
+    bool is_in_turn;     /* set by balance_choose(): its tier counts */
+    bool counts;         /* likewise: one to choose among */
     uint32_t told_load;  /* connections it says that it has; or 0 */
 };
 
@@ -53,7 +54,7 @@ bool balance_is_short(const struct balance_rule *rule,
  * Why |other|, which is usable, came after |chosen| in balance_choose(): half a
  * sentence, static.
  */
-const char *balance_why_not(enum service_balance balance,
+const char *balance_why_not(const struct balance_rule *rule,
                             const struct candidate *chosen,
                             const struct candidate *other);
 

@@ -100,6 +100,8 @@ enum { POOL_MAX_TRIED = 8 };
 
 /* The obstacle of a place that has all the connections it may. */
 extern const char pool_full[];
+/* That of one whose health check says so; place.unfit tells why. */
+extern const char pool_unfit[];
 
 /* Why |place| cannot be used now, in a few static words; NULL: it can. */
 typedef const char *(*pool_obstacle_finder)(void *context,

@@ -29,7 +29,11 @@ struct place_survey {
      * "unusable".  Static text.
      */
     const char *verdict;
-    char reason[160];  /* half a sentence; "" if there is none */
+    /*
+     * Half a sentence; "" if there is none.  Of one that is chosen: what speaks
+     * against it, and yet it is.
+     */
+    char reason[256];
     char failure[256]; /* the last, of those in a row; "" */
     uint32_t failures; /* in a row */
     uint64_t rest_us;  /* it still rests after them */

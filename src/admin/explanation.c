@@ -3,6 +3,7 @@
 #include "admin/explanation.h"
 
 #include "admin/json_value.h"
+#include "admin/set_value.h"
 #include "admin/spots.h"
 #include "base/clock.h"
 #include <string.h>
@@ -55,6 +56,7 @@ static json_t *source_value(const struct explained_source *source,
 
     return OBJECT({ "source", text_value(source->text) },
                   { "fallback", json_boolean(source->is_fallback) },
+                  { "counts", json_boolean(!source->is_idle) },
                   { "state", text_value(state_of(report)) },
                   { "age_s", age_value(report, now_us) },
                   { "addresses", addresses_value(report->endpoints) },
@@ -71,8 +73,12 @@ static bool takes_inbound(const struct service_options *options)
     return false;
 }
 
-/* What "inbound:" says: the peers that have dialled us. */
-static json_t *inbound_value(const struct spots *spots)
+/*
+ * What "inbound:" says: the peers that have dialled us.  Where something else
+ * is set they are no places, and so not told.
+ */
+static json_t *inbound_value(const struct explained_service *service,
+                             const struct spots *spots)
 {
     json_t *addresses = json_array();
 
@@ -82,6 +88,7 @@ static json_t *inbound_value(const struct spots *spots)
                                address_value(&spots->items[i].first->address));
     return OBJECT({ "source", text_value("inbound:") },
                   { "fallback", json_false() },
+                  { "counts", json_boolean(!service->is_inbound_idle) },
                   { "state", text_value("answered") },
                   { "age_s", number_value(0) }, { "addresses", addresses },
                   { "failure", text_value("") },
@@ -94,7 +101,7 @@ static json_t *sources_value(const struct explained_service *service,
     json_t *array = json_array();
 
     if (takes_inbound(service->options))
-        array = append(array, inbound_value(spots));
+        array = append(array, inbound_value(service, spots));
     for (size_t i = 0; i < service->source_count; i++)
         array = append(array, source_value(&service->sources[i], now_us));
     return array;
@@ -175,7 +182,7 @@ static json_t *views_value(const struct explanation *explanation,
     return array;
 }
 
-/* The texts of those who name the endpoint. */
+/* The texts of those who name the endpoint, and count. */
 static json_t *namers_value(const struct explained_service *service,
                             const struct place_survey *place)
 {
@@ -184,7 +191,8 @@ static json_t *namers_value(const struct explained_service *service,
     if (place->is_inbound)
         return append(array, text_value("inbound:"));
     for (size_t i = 0; i < service->source_count; i++)
-        if (endpoints_have(service->sources[i].report.endpoints,
+        if (!service->sources[i].is_idle &&
+            endpoints_have(service->sources[i].report.endpoints,
                            &place->address))
             array = append(array, text_value(service->sources[i].text));
     return array;
@@ -293,6 +301,7 @@ static json_t *service_value(const struct explanation *explanation,
         { "hold_ms", number_value(options->hold_us / CLOCK_MS) },
         { "peers",
           patterns_value(is_offer ? &options->allow : &options->peers) },
+        { "set", set_value(service->set) },
         { "sources", sources_value(service, &spots, explanation->now_us) },
         { "endpoints", spots_value(explanation, service, &spots) },
         { "endpoints_left_out", number_value(spots.left_out) },

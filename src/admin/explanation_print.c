@@ -125,7 +125,7 @@ static void add_choices(struct sheet *sheet, const json_t *role)
 
 /* ---- the whole ---- */
 
-enum { TITLE, SOURCES, ENDPOINTS, LEFT_OUT, NEXT, SHEETS };
+enum { TITLE, SET, SOURCES, ENDPOINTS, LEFT_OUT, NEXT, SHEETS };
 
 static void add_title(struct sheet *sheet, const json_t *root,
                       const json_t *role)
@@ -148,15 +148,28 @@ static void add_title(struct sheet *sheet, const json_t *root,
     sheet_add(sheet, line.text);
 }
 
+/* Before the sources, which then may not count. */
+static void add_set(struct sheet *sheet, const json_t *role)
+{
+    const json_t *set = json_object_get(role, "set");
+    struct line line = { .length = 0 };
+
+    if (!json_is_object(set))
+        return;
+    line_put_set(&line, set);
+    sheet_add(sheet, line.text);
+}
+
 static void fill(struct sheet *sheets, const json_t *root, const json_t *role)
 {
-    static const size_t columns[SHEETS] = { 1, 2, 5, 1, 1 };
+    static const size_t columns[SHEETS] = { 1, 1, 2, 5, 1, 1 };
     size_t i;
     json_t *item;
 
     for (i = 0; i < SHEETS; i++)
         sheet_init(&sheets[i], columns[i]);
     add_title(&sheets[TITLE], root, role);
+    add_set(&sheets[SET], role);
     json_array_foreach(json_object_get(role, "sources"), i, item)
         add_source(&sheets[SOURCES], item);
     json_array_foreach(json_object_get(role, "endpoints"), i, item)
@@ -182,6 +195,7 @@ static bool print_sheets(const struct sheet *sheets, FILE *to)
         if (sheets[i].has_failed)
             return false; /* and nothing is written */
     is_whole = is_whole && sheet_print(&sheets[TITLE], to);
+    is_whole = is_whole && sheet_print(&sheets[SET], to);
     fputs("sources:\n", to);
     is_whole = is_whole && sheet_print(&sheets[SOURCES], to);
     fputs(sheets[ENDPOINTS].count > 0 ? "endpoints:\n" : "endpoints: none\n",

@@ -127,9 +127,14 @@ static void put_held(struct line *line, const json_t *held)
 
 void line_put_source(struct line *line, const json_t *source)
 {
+    bool is_idle = json_is_false(json_object_get(source, "counts"));
+
+    if (is_idle)
+        line_put(line, "does not count now; ");
     if (is_text(source, "source", "inbound:")) {
-        line_put(line, "peers that dialled us: ");
-        put_addresses(line, json_object_get(source, "addresses"));
+        line_put(line, "peers that dialled us%s", is_idle ? "" : ": ");
+        if (!is_idle)
+            put_addresses(line, json_object_get(source, "addresses"));
     } else if (is_text(source, "state", "answered")) {
         put_answer(line, source);
     } else if (is_text(source, "state", "silent")) {
@@ -138,6 +143,21 @@ void line_put_source(struct line *line, const json_t *source)
         put_failure(line, source);
     }
     put_held(line, json_object_get(source, "held"));
+}
+
+void line_put_set(struct line *line, const json_t *set)
+{
+    bool is_in_force = json_is_true(json_object_get(set, "in_force"));
+
+    line_put(line, "set by an operator ");
+    put_age(line, number_of(set, "age_s"));
+    if (json_is_true(json_object_get(set, "kept")))
+        line_put(line, ", kept over a restart");
+    line_put(line, is_in_force ? ", and in force: "
+                               : ", but it waits for its first name: ");
+    put_addresses(line, json_object_get(set, "endpoints"));
+    line_put(line, is_in_force ? "; the sources are watched but do not count"
+                               : "; until then all stays as it was");
 }
 
 /* ---- endpoints ---- */

@@ -24,6 +24,8 @@ void line_put_texts(struct line *line, const json_t *array, size_t max,
 /* "worker 1" or "workers 0-2 5". */
 void line_put_workers(struct line *line, const json_t *array);
 
+/* What an operator has set, and whether it counts. */
+void line_put_set(struct line *line, const json_t *set);
 /* What a source said, and when. */
 void line_put_source(struct line *line, const json_t *source);
 /* What an endpoint carries. */

@@ -2,6 +2,7 @@
 /* Why the next connection goes where it goes: what all workers would do. */
 #include "admin/explanation.h"
 #include "app/ambassador_internal.h"
+#include "app/window_sources.h"
 #include "base/clock.h"
 #include <stdlib.h>
 #include <string.h>
@@ -38,31 +39,42 @@ struct material {
     struct explained_service services[SURVEY_MAX_ROLES];
     const char *listen[SURVEY_MAX_ROLES][MAX_LISTEN + 1];
     struct explained_source sources[SURVEY_MAX_ROLES][MAX_SOURCES];
+    struct set_status set[SURVEY_MAX_ROLES];
     size_t count;
 };
+
+static size_t gather_sources(const struct directory *directory,
+                             struct explained_source *sources)
+{
+    struct asked_source asked[MAX_SOURCES];
+    size_t count = window_sources(directory, asked, MAX_SOURCES);
+
+    for (size_t i = 0; i < count; i++) {
+        sources[i].text = asked[i].text;
+        sources[i].is_fallback = asked[i].is_fallback;
+        sources[i].is_idle = asked[i].is_idle;
+        source_report(asked[i].source, &sources[i].report);
+    }
+    return count;
+}
 
 static void gather_service(const struct entrance *entrance,
                            struct material *material)
 {
     struct explained_source *sources = material->sources[material->count];
     const char **listen = material->listen[material->count];
+    struct set_status *set = &material->set[material->count];
     const struct directory *directory = entrance->directory;
-    const struct source *source;
-    size_t count = 0;
 
     door_list(entrance->ambassador, entrance->options.role,
               entrance->options.name, listen, MAX_LISTEN);
-    while (count < MAX_SOURCES &&
-           (source = directory_source(directory, count))) {
-        sources[count].text = source_text(source);
-        sources[count].is_fallback = directory_is_fallback(directory, count);
-        source_report(source, &sources[count++].report);
-    }
     material->services[material->count++] = (struct explained_service){
         .options = &entrance->options,
         .listen = listen,
         .sources = sources,
-        .source_count = count,
+        .source_count = gather_sources(directory, sources),
+        .is_inbound_idle = directory_setting(directory) != NULL,
+        .set = window_setting(directory, set),
         .next_worker = entrance_next_worker(entrance),
     };
 }

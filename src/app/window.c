@@ -3,8 +3,8 @@
 #include "admin/status.h"
 #include "app/admin_address.h"
 #include "app/ambassador_internal.h"
+#include "app/window_sources.h"
 #include "base/clock.h"
-#include "discovery/setting.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,42 +85,17 @@ static size_t gather_announcements(const struct ambassador *ambassador,
     return count;
 }
 
-static void add_source(struct service_material *material,
-                       const struct source *source, const char *text,
-                       bool is_idle)
-{
-    size_t i = material->source_count;
-
-    if (i == MAX_SOURCES)
-        return;
-    material->texts[i] = text;
-    material->are_idle[i] = is_idle;
-    source_report(source, &material->sources[i]);
-    material->source_count++;
-}
-
-/* What an operator has set comes first; then the sources do not count. */
 static void gather_sources(const struct directory *directory,
                            struct service_material *material)
 {
-    const struct directory_setting *setting = directory_setting(directory);
-    const struct directory_setting *coming = directory_coming(directory);
-    const struct directory_setting *latest = coming ? coming : setting;
-    const struct source *source;
+    struct asked_source asked[MAX_SOURCES];
 
-    if (coming)
-        add_source(material, coming->source, "set", true);
-    if (setting)
-        add_source(material, setting->source, "set", false);
-    for (size_t i = 0; (source = directory_source(directory, i)); i++)
-        add_source(material, source, source_text(source), setting != NULL);
-    if (latest)
-        material->set =
-            (struct set_status){ .lines = source_text(latest->source) +
-                                          strlen(SETTING_SCHEME),
-                                 .at = latest->at,
-                                 .is_in_force = latest == setting,
-                                 .is_kept = latest->is_kept };
+    material->source_count = window_sources(directory, asked, MAX_SOURCES);
+    for (size_t i = 0; i < material->source_count; i++) {
+        material->texts[i] = asked[i].text;
+        material->are_idle[i] = asked[i].is_idle;
+        source_report(asked[i].source, &material->sources[i]);
+    }
 }
 
 static void gather_service(const struct ambassador *ambassador,
@@ -144,8 +119,8 @@ static void gather_service(const struct ambassador *ambassador,
                                  .source_count = material->source_count,
                                  .announcements = material->announcements,
                                  .announcement_count = announced,
-                                 .set = material->set.lines ? &material->set
-                                                            : NULL };
+                                 .set = window_setting(entrance->directory,
+                                                       &material->set) };
 }
 
 static char *write_document(const struct ambassador *ambassador,

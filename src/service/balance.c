@@ -257,8 +257,11 @@ size_t balance_choose(const struct balance_rule *rule,
 {
     struct tier tier = tiers_that_count(rule, candidates, count);
 
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        candidates[i].is_in_turn =
+            tier.count > 0 && candidates[i].priority <= tier.priority;
         candidates[i].counts = is_in(&tier, &candidates[i]);
+    }
     if (tier.count == 0)
         return BALANCE_NONE;
     switch (rule->balance) {
@@ -274,15 +277,19 @@ size_t balance_choose(const struct balance_rule *rule,
     return BALANCE_NONE;
 }
 
-const char *balance_why_not(enum service_balance balance,
+const char *balance_why_not(const struct balance_rule *rule,
                             const struct candidate *chosen,
                             const struct candidate *other)
 {
-    if (!other->counts && other->priority > chosen->priority)
-        return "of a later priority: only while none before it can be used";
+    if (!other->counts && !other->is_in_turn)
+        return rule->min_healthy > 0
+                   ? "of a later priority: only while too few before it can "
+                     "be used"
+                   : "of a later priority: only while none before it can be "
+                     "used";
     if (!other->counts)
         return "weight 0: only while no other can be used";
-    switch (balance) {
+    switch (rule->balance) {
     case BALANCE_ROUND_ROBIN:
         return "its turn comes later";
     case BALANCE_LEAST_LOADED:

@@ -12,6 +12,7 @@
 enum { FIRST_PERCENT = 10 };
 
 const char pool_full[] = "it has as many connections as it may";
+const char pool_unfit[] = "its health check finds it unfit";
 
 void pool_init(struct pool *pool, const struct pool_policy *policy,
                uint64_t seed)
@@ -156,7 +157,7 @@ static const char *obstacle_to_all(const struct pool *pool,
 
     /* One that may be a replica would take what is written and lose it. */
     if (*place->unfit && (!request->takes_unfit || pool->policy.needs_role))
-        return "its health check finds it unfit";
+        return pool_unfit;
     if (!request->takes_unfit && is_resting(place, request->now_us))
         return place->is_probed ? "one connection is trying it after a failure"
                                 : "resting after a failure";

@@ -15,7 +15,8 @@ struct inquiry {
     struct pool_request request;
     const struct place *place;      /* chosen; NULL: none */
     const struct candidate *chosen; /* what it is as one */
-    bool is_open; /* the client decides among several, and is not known */
+    bool is_open;    /* the client decides among several, and is not known */
+    bool falls_back; /* the fallback counts */
 };
 
 /* ---- a place ---- */
@@ -59,25 +60,49 @@ static const char *why_not(const struct inquiry *inquiry,
                            const struct place *place,
                            const struct candidate *candidate)
 {
-    if (!candidate->counts &&
-        place->endpoint.tier > inquiry->place->endpoint.tier)
-        return "a fallback: only while nothing in the list can be used";
-    return balance_why_not(inquiry->service->pool.policy.rule.balance,
-                           inquiry->chosen, candidate);
+    const struct balance_rule *rule = &inquiry->service->pool.policy.rule;
+
+    if (!candidate->counts && place->endpoint.tier > 0 && !inquiry->falls_back)
+        return rule->min_healthy > 0
+                   ? "a fallback: only while too few in the list can be used"
+                   : "a fallback: only while nothing in the list can be used";
+    return balance_why_not(rule, inquiry->chosen, candidate);
 }
 
-/* What stands in its way, also if so few are fit that it is used all the same.
- */
+/* What speaks against |place| though it may be used; NULL: nothing. */
+static const char *find_objection(const struct inquiry *inquiry,
+                                  const struct place *place)
+{
+    struct pool_request request = inquiry->request;
+    const char *objection;
+
+    request.takes_unfit = false;
+    objection = pool_obstacle(&inquiry->service->pool, place, &request);
+    if (!objection && inquiry->service->options.role == SERVICE_CONSUME)
+        objection = consume_objection(place);
+    return objection;
+}
+
+/* |obstacle| with the details that |place| has of it. */
+static void describe_obstacle(const struct place *place, const char *obstacle,
+                              char *reason, size_t size)
+{
+    bool is_unfit = obstacle == pool_unfit;
+
+    text_format(reason, size, "%s%s%s", obstacle, is_unfit ? ": " : "",
+                is_unfit ? place->unfit : "");
+}
+
 static void find_reason(const struct inquiry *inquiry,
                         const struct place *place, char *reason, size_t size)
 {
-    struct pool_request request = inquiry->request;
-    const char *obstacle;
+    const char *obstacle =
+        pool_obstacle(&inquiry->service->pool, place, &inquiry->request);
 
-    request.takes_unfit = false;
-    obstacle = pool_obstacle(&inquiry->service->pool, place, &request);
-    text_format(reason, size, "%s%s%s", obstacle ? obstacle : "",
-                obstacle && *place->unfit ? ": " : "", place->unfit);
+    if (!obstacle)
+        obstacle = find_objection(inquiry, place);
+    if (obstacle)
+        describe_obstacle(place, obstacle, reason, size);
 }
 
 static void judge(const struct inquiry *inquiry, const struct place *place,
@@ -85,9 +110,10 @@ static void judge(const struct inquiry *inquiry, const struct place *place,
                   struct place_survey *survey)
 {
     const struct candidate *chosen = inquiry->chosen;
-    const char *reason = NULL;
+    char against[sizeof(survey->reason)] = "";
+    const char *reason = "";
 
-    find_reason(inquiry, place, survey->reason, sizeof(survey->reason));
+    find_reason(inquiry, place, against, sizeof(against));
     if (!candidate->usable || !chosen) {
         survey->verdict = "unusable";
     } else if (!candidate->counts) {
@@ -102,8 +128,8 @@ static void judge(const struct inquiry *inquiry, const struct place *place,
         survey->verdict = "usable";
         reason = why_not(inquiry, place, candidate);
     }
-    if (reason)
-        text_format(survey->reason, sizeof(survey->reason), "%s", reason);
+    text_format(survey->reason, sizeof(survey->reason), "%s%s%s", reason,
+                *reason && *against ? "; usable, although: " : "", against);
 }
 
 static void describe_place(const struct inquiry *inquiry,
@@ -129,6 +155,16 @@ static void describe_place(const struct inquiry *inquiry,
 }
 
 /* ---- a service ---- */
+
+/* Does the fallback count, be it besides the list? */
+static bool falls_back(const struct pool *pool)
+{
+    for (size_t i = 0; i < pool->count; i++)
+        if (pool->candidates[i].is_in_turn &&
+            pool->chosen_from[i]->endpoint.tier > 0)
+            return true;
+    return false;
+}
 
 /* Could more than one be the choice, by who asks alone? */
 static bool is_open(const struct pool *pool)
@@ -158,6 +194,7 @@ static void inquire(struct inquiry *inquiry, struct service *service,
     for (size_t i = 0; inquiry->place && i < pool->count; i++)
         if (pool->chosen_from[i] == inquiry->place)
             inquiry->chosen = &pool->candidates[i];
+    inquiry->falls_back = falls_back(pool);
     inquiry->is_open = inquiry->chosen && !client && is_open(pool);
 }
 

@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import threading
+import time
 
 import pytest
 
@@ -14,6 +15,7 @@ from discovery_support import SERVFAIL, DnsServer
 from harness import ports
 from harness.ambassador import Ambassador, any_port
 from harness.processes import wait_until
+from harness.servers import redis
 
 pytestmark = pytest.mark.entente
 
@@ -467,6 +469,213 @@ def test_questions_that_are_open_when_it_ends_are_refused(box):
     assert near.process.wait(20) == 0
 
 
+# ---- what is set by hand ----
+
+def put(ambassador, *more):
+    """Set the endpoints of the service."""
+    return ambassador.command("set", "service", *more, check=True)
+
+
+def counting(role):
+    """Which sources count."""
+    return {one["source"]: one["counts"] for one in role["sources"]}
+
+
+def test_what_is_set_by_hand_is_told_until_the_sources_count_again(box):
+    first, spare, third = Named(), Named(), Named()
+    near = direct(box, [first], fallback=[spare.source], workers=1)
+    assert explain(near)["set"] is None
+    assert "set by" not in words(near)
+    before = int(time.time())
+    put(near, third.address)
+    role = explain(near)
+    found = role["set"]
+    assert found["endpoints"] == [third.address]
+    assert before <= found["since"] <= time.time() and found["age_s"] < 60
+    assert found["in_force"] is True and found["kept"] is False
+    assert counting(role) == {"set": True, first.source: False,
+                              spare.source: False}
+    # Watched all the same.
+    assert source(role, first.source)["addresses"] == [first.address]
+    place, = role["endpoints"]
+    assert place["address"] == third.address and place["sources"] == ["set"]
+    assert foretold(role)["address"] == third.address
+    assert connect(near.listen)[1] == third.address
+    text = words(near)
+    assert re.search(r"^set by an operator \d+s ago, and in force: "
+                     f"{third.address}; the sources are watched but do not "
+                     "count$", text, re.M)
+    assert re.search(rf"^  {first.source} +does not count now; answered \d+s "
+                     f"ago: {first.address}$", text, re.M)
+    assert re.search(rf"^  fallback {spare.source} +does not count now; ", text,
+                     re.M)
+    put(near, "--sources")
+    role = explain(near)
+    assert role["set"] is None
+    assert counting(role) == {first.source: True, spare.source: True}
+    assert foretold(role)["address"] == first.address
+    assert connect(near.listen)[1] == first.address
+    text = words(near)
+    assert "set by" not in text and "does not count" not in text
+
+
+def test_what_is_set_says_that_it_waits_for_a_name(box, tmp_path):
+    first, second, third = Named(), Named(), Named()
+    port = third.address.rsplit(":", 1)[1]
+    with DnsServer() as dns:
+        dns.silent = True
+        near = direct(box, [first], dns={"servers": [dns.address]}, workers=1)
+        put(near, f"db.test:{port}")
+        role = explain(near)
+        assert role["set"]["endpoints"] == [f"db.test:{port}"]
+        assert role["set"]["in_force"] is False
+        assert counting(role) == {"set": False, first.source: True}
+        assert foretold(role)["address"] == first.address
+        assert re.search(r"^set by an operator \d+s ago, but it waits for its "
+                         rf"first name: db\.test:{port}; until then all stays "
+                         "as it was$", words(near), re.M)
+        # Also over one that is in force.
+        put(near, second.address)
+        put(near, f"db.test:{port}")
+        role = explain(near)
+        assert [(one["source"], one["counts"]) for one in role["sources"]] == \
+            [("set", False), ("set", True), (first.source, False)]
+        assert role["set"]["in_force"] is False
+        assert foretold(role)["address"] == second.address
+        assert connect(near.listen)[1] == second.address
+        dns.set_a("db.test", "127.0.0.1")
+        dns.silent = False
+        wait_until(lambda: explain(near)["set"]["in_force"], 60,
+                   "the name is found")
+        role = explain(near)
+        assert counting(role) == {"set": True, first.source: False}
+        assert foretold(role)["address"] == third.address
+        assert connect(near.listen)[1] == third.address
+
+
+def test_peers_that_dial_us_do_not_count_where_something_is_set(
+        box, authority):
+    gate = any_port()
+    web = authority.issue("web-1", file=box.name("web"))
+    db = authority.issue("db-1", file=box.name("db"))
+    near = Ambassador(box, "near", {
+        "identity": web.section(), "tunnels": {"listen": gate}, "drain": "1s",
+        "consume": {"service": {"listen": any_port(), "from": ["inbound:"],
+                                "peer": [db.identity]}}}).start(ready=False)
+    Ambassador(box, "far", {
+        "identity": db.section(), "tunnels": {"dial": [gate]},
+        "offer": {"service": {"to": [Named().source],
+                              "allow": [web.identity]}}}).start(ready=False)
+    near.wait_for("service")
+    assert counting(explain(near)) == {"inbound:": True}
+    put(near, f"127.0.0.1:{ports.free_port()}")
+    role = explain(near)
+    assert counting(role) == {"inbound:": False, "set": True}
+    assert source(role, "inbound:")["addresses"] == []
+    assert re.search(r"^  inbound: +does not count now; peers that dialled us$",
+                     words(near), re.M)
+
+
+# ---- what health checks and peers say ----
+
+QUICK = {"protocol": "redis", "every": "200ms", "timeout": "500ms"}
+UNFIT = "its health check finds it unfit: "
+
+
+def wait_reason(ambassador, address, verdict, reason):
+    """Until all workers say that of the endpoint."""
+    def is_so():
+        found, = [one for one in explain(ambassador)["endpoints"]
+                  if one["address"] == address]
+        return {(one["verdict"], reason in one["reason"])
+                for one in found["views"]} == {(verdict, True)}
+    wait_until(is_so, 30, f"{verdict}: {reason}")
+
+
+def test_a_redis_that_is_down_or_a_replica_is_unfit(box):
+    first = redis.Redis(box)
+    host, port = first.address.rsplit(":", 1)
+    replica = redis.Redis(box, options=["--replicaof", f"{host} {port}"])
+    near = direct(box, [f"static:{first.address}",
+                        f"static:{replica.address}"],
+                  health={**QUICK, "role": "master"}, min_healthy=60)
+    wait_reason(near, replica.address, "unusable", UNFIT + "it is a replica")
+    wait_reason(near, first.address, "chosen", "")
+    assert foretold(explain(near))["address"] == first.address
+    assert f"  no: {UNFIT}it is a replica" in words(near)
+    first.process.kill()
+    # Though that is too few: a role was asked for.
+    wait_reason(near, first.address, "unusable", UNFIT + "refused")
+    wait_reason(near, replica.address, "unusable", UNFIT + "it is a replica")
+    assert foretold(explain(near))["outcome"] == "waits"
+    assert f"  no: {UNFIT}refused" in words(near)
+
+
+def test_the_unfit_that_serve_since_too_few_are_fit_are_told(box):
+    # Two that know no PING, which is a check's first question.
+    first, second = (redis.Redis(box, options=["--rename-command", "PING",
+                                               "SOMETHING"])
+                     for _ in range(2))
+    near = direct(box, [f"static:{first.address}",
+                        f"static:{second.address}"], health=QUICK,
+                  min_healthy=60, balance="round-robin", workers=1)
+
+    def is_said():
+        text = words(near)
+        return f"  chosen, although: {UNFIT}" in text and \
+            f"its turn comes later; usable, although: {UNFIT}" in text
+    wait_until(is_said, 30, "both to be unfit")
+    # They are what there is.
+    said = foretold(explain(near))
+    assert said["outcome"] == "goes"
+    assert redis.cli(near.listen, "set", "x", "1") == "OK"
+
+
+def test_what_peers_say_of_the_service_is_told(box, authority, make_pair,
+                                               tmp_path):
+    service = Named()
+    places = tmp_path / "places"
+    places.write_text(f"{service.address}\n")
+    pair = make_pair(service.address, offer={"to": [f"file:{places}"]},
+                     consume={"hold": "7s"}, consumer={"drain": "1s"})
+    near = pair.consumer
+    wait_reason(near, pair.tunnel, "chosen", "")
+    (tmp_path / "new").write_text("none\n")
+    (tmp_path / "new").rename(places)
+    wait_reason(near, pair.tunnel, "unusable",
+                "the peer says that the service is not up")
+    assert foretold(explain(near))["outcome"] == "waits"
+    assert "no: the peer says that the service is not up" in words(near)
+    (tmp_path / "new").write_text(f"{service.address}\n")
+    (tmp_path / "new").rename(places)
+    wait_reason(near, pair.tunnel, "chosen", "")
+
+    # Nobody offers it any more: better denied at once than to wait.
+    _, far = pair.documents()
+    without = {**far, "offer": {"service": {
+        **far["offer"]["service"], "allow": [authority.identity("other")]}}}
+    assert pair.offerer.reload(without).returncode == 0
+    wait_reason(near, pair.tunnel, "chosen", "the peer does not offer it to us")
+    assert "chosen, although: the peer does not offer it to us" in words(near)
+    # Where another does, it is passed over.
+    other = any_port()
+    Ambassador(box, "other", {
+        "identity": authority.issue("db-2", file=box.name("db")).section(),
+        "tunnels": {"listen": other},
+        "offer": {"service": {"to": [service.source],
+                              "allow": [pair.web.identity]}}}).start()
+    document, _ = pair.documents()
+    document["consume"]["service"]["from"].append(f"static:{other}")
+    document["consume"]["service"]["peer"] = ["spiffe://test/*"]
+    assert near.reload(document).returncode == 0
+    wait_reason(near, pair.tunnel, "unusable",
+                "the peer does not offer it to us")
+    wait_reason(near, other, "chosen", "")
+    assert "no: the peer does not offer it to us" in words(near)
+
+
+# ---- the document ----
+
 def documented():
     """The members in each table of the document, as sets."""
     text = DOCUMENT.read_text(encoding="utf-8")
@@ -476,10 +685,17 @@ def documented():
 
 def test_the_document_has_what_is_written_of_it(box):
     near = direct(box, [Named()])
+    put(near, Named().address)
     done = near.command("explain", "service", "--json", check=True)
     whole = json.loads(done.stdout)
     role = whole["roles"][0]
     place = role["endpoints"][0]
     assert set(whole) == {"service", "roles"}
-    assert documented() == [set(role), set(role["sources"][0]), set(place),
+    assert documented() == [set(role), set(role["set"]),
+                            set(role["sources"][0]), set(place),
                             set(place["views"][0]), set(role["next"][0])]
+    # What status has of it, but for the time that passes between the two.
+    known, = near.status()["services"]
+    assert {**role["set"], "age_s": 0} == {**known["set"], "age_s": 0}
+    assert counting(role) == {one["source"]: one["counts"]
+                              for one in known["sources"]}

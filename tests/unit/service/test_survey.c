@@ -1,26 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* What a worker says it would do: asked of the code that does it. */
-#include "service/survey.h"
+#include "unit/service/survey_test.h"
 
-#include "base/clock.h"
-#include "service/switchboard.h"
-#include "support/check_test.h"
 #include "support/service/pair.h"
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 /* ---- a pool alone ---- */
 
 enum { ROUNDS = 2000, PLACES = 7 };
-
-static struct address at(const char *text)
-{
-    struct address address;
-
-    assert_true(address_parse(&address, text));
-    return address;
-}
 
 static void fill(struct pool *pool, enum service_balance balance)
 {
@@ -124,10 +110,20 @@ static void asking_changes_no_turn_and_no_probe(void **state)
 
 /* ---- why not ---- */
 
+static void check_why(enum service_balance balance,
+                      const struct candidate *chosen,
+                      const struct candidate *other, const char *expected)
+{
+    struct balance_rule rule = { .balance = balance };
+
+    assert_string_equal(balance_why_not(&rule, chosen, other), expected);
+}
+
 static void the_one_that_was_not_chosen_learns_why(void **state)
 {
     struct candidate chosen = { .usable = true,
                                 .counts = true,
+                                .is_in_turn = true,
                                 .weight = 2,
                                 .active = 1,
                                 .latency_us = 100 };
@@ -135,141 +131,35 @@ static void the_one_that_was_not_chosen_learns_why(void **state)
 
     (void)state;
     other.priority = 1;
-    other.counts = false;
-    assert_string_equal(balance_why_not(BALANCE_HASH, &chosen, &other),
-                        "of a later priority: only while none before it can "
-                        "be used");
-    other = chosen;
+    other.counts = other.is_in_turn = false;
+    check_why(BALANCE_HASH, &chosen, &other,
+              "of a later priority: only while none before it can be used");
+    assert_string_equal(
+        balance_why_not(&(struct balance_rule){ .min_healthy = 50 }, &chosen,
+                        &other),
+        "of a later priority: only while too few before it can be used");
+    other.is_in_turn = true; /* with its tier it would be */
     other.weight = 0;
-    other.counts = false;
-    assert_string_equal(balance_why_not(BALANCE_HASH, &chosen, &other),
-                        "weight 0: only while no other can be used");
+    check_why(BALANCE_HASH, &chosen, &other,
+              "weight 0: only while no other can be used");
     other = chosen;
-    assert_string_equal(balance_why_not(BALANCE_ROUND_ROBIN, &chosen, &other),
-                        "its turn comes later");
-    assert_string_equal(balance_why_not(BALANCE_HASH, &chosen, &other),
-                        "the client's address belongs to another");
-    assert_string_equal(balance_why_not(BALANCE_LEAST_LOADED, &chosen, &other),
-                        "as few connections for its weight: chance decided");
-    assert_string_equal(balance_why_not(BALANCE_TWO_CHOICES, &chosen, &other),
-                        "not better than the chosen one, or not drawn by "
-                        "chance");
+    check_why(BALANCE_ROUND_ROBIN, &chosen, &other, "its turn comes later");
+    check_why(BALANCE_HASH, &chosen, &other,
+              "the client's address belongs to another");
+    check_why(BALANCE_LEAST_LOADED, &chosen, &other,
+              "as few connections for its weight: chance decided");
+    check_why(BALANCE_TWO_CHOICES, &chosen, &other,
+              "not better than the chosen one, or not drawn by chance");
     other.active = 2;
-    assert_string_equal(balance_why_not(BALANCE_LEAST_LOADED, &chosen, &other),
-                        "more connections for its weight");
+    check_why(BALANCE_LEAST_LOADED, &chosen, &other,
+              "more connections for its weight");
     other.active = 1;
     other.latency_us = 101;
-    assert_string_equal(balance_why_not(BALANCE_TWO_CHOICES, &chosen, &other),
-                        "slower, by its latency and connections");
+    check_why(BALANCE_TWO_CHOICES, &chosen, &other,
+              "slower, by its latency and connections");
 }
 
 /* ---- a board that reaches its services itself ---- */
-
-struct fixture {
-    struct loop *loop;
-    struct switchboard board;
-    struct service_options options;
-    struct board_survey *survey; /* the latest */
-};
-
-static const struct switchboard_events no_events = { .homeless = NULL };
-
-static int set_up(void **state)
-{
-    struct fixture *fixture = calloc(1, sizeof(*fixture));
-    struct host_options host = { .limits = LIMITS_DEFAULT,
-                                 .max_memory_bytes = 1 << 20,
-                                 .node = "n",
-                                 .version = "v" };
-
-    if (!fixture)
-        return -1;
-    host.loop = fixture->loop = loop_new();
-    service_options_init(&fixture->options, SERVICE_DIRECT);
-    strcpy(fixture->options.name, "web");
-    if (switchboard_init(&fixture->board, &host, &no_events, NULL) != STATUS_OK)
-        return -1;
-    *state = fixture;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *fixture = *state;
-
-    board_survey_free(fixture->survey);
-    switchboard_stop(&fixture->board);
-    switchboard_clear(&fixture->board);
-    loop_free(fixture->loop);
-    service_options_clear(&fixture->options);
-    free(fixture);
-    return 0;
-}
-
-static struct service *service_of(struct fixture *fixture)
-{
-    return switchboard_find(&fixture->board, fixture->options.role, "web");
-}
-
-/* Have the options, and |count| endpoints: 10.0.0.1:1 and so on. */
-static void use(struct fixture *fixture, const struct endpoint *endpoints,
-                size_t count)
-{
-    struct endpoints *list = endpoints_new(endpoints, count);
-
-    assert_non_null(list);
-    assert_int_equal(switchboard_apply(&fixture->board, &fixture->options, 1),
-                     STATUS_OK);
-    assert_int_equal(switchboard_place(&fixture->board, fixture->options.role,
-                                       "web", list),
-                     STATUS_OK);
-    free(list);
-}
-
-static struct endpoint plain(const char *address)
-{
-    return (struct endpoint){ .address = at(address), .weight = 1 };
-}
-
-static const struct service_survey *ask(struct fixture *fixture,
-                                        const struct address *client)
-{
-    board_survey_free(fixture->survey);
-    fixture->survey = board_survey_new(&fixture->board, 3, "web", client);
-    assert_non_null(fixture->survey);
-    assert_int_equal(fixture->survey->worker, 3);
-    assert_int_equal(fixture->survey->service_count, 1);
-    return &fixture->survey->services[0];
-}
-
-static const struct place_survey *place_at(const struct service_survey *survey,
-                                           const char *address)
-{
-    struct address wanted = at(address);
-
-    for (size_t i = 0; i < survey->place_count; i++)
-        if (address_equal(&survey->places[i].address, &wanted))
-            return &survey->places[i];
-    fail_msg("%s is not there", address);
-    return NULL;
-}
-
-static void check_place(const struct service_survey *survey,
-                        const char *address, const char *verdict,
-                        const char *reason)
-{
-    const struct place_survey *place = place_at(survey, address);
-
-    assert_string_equal(place->verdict, verdict);
-    assert_string_equal(place->reason, reason);
-}
-
-static void check_outcome(const struct service_survey *survey,
-                          const char *outcome, const char *reason)
-{
-    assert_string_equal(survey->outcome, outcome);
-    assert_string_equal(survey->reason, reason);
-}
 
 static void every_place_has_its_verdict(void **state)
 {
@@ -324,13 +214,6 @@ static void every_place_has_its_verdict(void **state)
         pool_survey(&service_of(fixture)->pool, &(struct pool_request){ 0 }));
     survey = ask(fixture, NULL);
     assert_int_equal(place_at(survey, "10.0.0.1:1")->active, 1);
-    LIST_EACH(&service_of(fixture)->pool.places, node)
-    {
-        struct place *place = LIST_ITEM(node, struct place, node);
-
-        if (place->active > 0)
-            pool_end(place);
-    }
 }
 
 static void what_stands_in_the_way_is_told_in_its_own_words(void **state)
@@ -355,6 +238,7 @@ static void those_passed_over_learn_why(void **state)
     struct endpoint endpoints[] = { plain("10.0.0.1:1"), plain("10.0.0.2:1") };
     const struct service_survey *survey;
 
+    endpoints[0].weight = 2; /* or chance would say who begins */
     fixture->options.balance = BALANCE_ROUND_ROBIN;
     use(fixture, endpoints, 2);
     survey = ask(fixture, NULL);
@@ -527,6 +411,42 @@ static void a_tunnel_says_who_is_there(void **state)
     pair_free(pair);
 }
 
+static void check_told(struct pair *pair, enum place_told told,
+                       const char *verdict, const char *reason)
+{
+    struct service *service =
+        switchboard_find(&pair->boards[PAIR_CONSUMER], SERVICE_CONSUME, "echo");
+    struct board_survey *survey;
+
+    LIST_ITEM(list_first(&service->pool.places), struct place, node)->told =
+        told;
+    survey = ask_pair(pair, PAIR_CONSUMER);
+    assert_string_equal(survey->services[0].places->verdict, verdict);
+    assert_string_equal(survey->services[0].places->reason, reason);
+    board_survey_free(survey);
+}
+
+static void what_the_peer_says_is_told(void **state)
+{
+    struct pair *pair = pair_new(&(struct pair_options){ 0 });
+    struct service *service;
+
+    (void)state;
+    pair_connect(pair);
+    check_told(pair, TOLD_UP, "chosen", "");
+    check_told(pair, TOLD_DOWN, "unusable",
+               "the peer says that the service is not up");
+    check_told(pair, TOLD_NOT_OFFERED, "unusable",
+               "the peer does not offer it to us");
+    /* Then it is asked all the same, to be denied at once. */
+    service =
+        switchboard_find(&pair->boards[PAIR_CONSUMER], SERVICE_CONSUME, "echo");
+    service->is_offered_nowhere = true;
+    check_told(pair, TOLD_NOT_OFFERED, "chosen",
+               "the peer does not offer it to us");
+    pair_free(pair);
+}
+
 static void a_peer_that_may_not_claim_it_is_named(void **state)
 {
     struct pair *pair =
@@ -599,8 +519,6 @@ static void a_name_in_two_roles_is_surveyed_in_both(void **state)
     service_options_clear(&both[1]);
 }
 
-#define WITH(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 RUN_TESTS(TEST(what_is_foreseen_is_what_is_chosen),
           TEST(asking_changes_no_turn_and_no_probe),
           TEST(the_one_that_was_not_chosen_learns_why),
@@ -612,7 +530,7 @@ RUN_TESTS(TEST(what_is_foreseen_is_what_is_chosen),
           WITH(who_drains_refuses), WITH(an_offer_does_not_wait),
           WITH(a_hash_needs_the_client_where_it_decides),
           WITH(more_places_than_that_are_counted),
-          TEST(a_tunnel_says_who_is_there),
+          TEST(a_tunnel_says_who_is_there), TEST(what_the_peer_says_is_told),
           TEST(a_peer_that_may_not_claim_it_is_named),
           TEST(a_peer_that_dialled_us_is_a_place),
           WITH(a_name_nobody_has_is_an_empty_survey),
