@@ -314,6 +314,19 @@ static void bytes_and_fin_wait_for_the_service(void **state)
     stop(&crossing);
 }
 
+static void an_application_that_does_not_wait_ends_it(void **state)
+{
+    struct crossing crossing;
+
+    (void)state;
+    start(&crossing);
+    join(&crossing, SOCKETS_V4, BRIDGE_APPLICATION);
+    settle(&crossing);
+    reset(&crossing, BRIDGE_APPLICATION);
+    expect_end(&crossing, false);
+    stop(&crossing);
+}
+
 static void a_prefix_comes_before_all_bytes_and_is_not_counted(void **state)
 {
     struct crossing crossing;
@@ -452,6 +465,7 @@ RUN_TESTS(TEST(bytes_flow_both_ways_and_are_counted),
           TEST(a_fin_waits_for_bytes_that_nobody_reads),
           TEST(an_end_that_is_not_read_stops_the_other_and_only_it),
           TEST(bytes_and_fin_wait_for_the_service),
+          TEST(an_application_that_does_not_wait_ends_it),
           TEST(a_prefix_comes_before_all_bytes_and_is_not_counted),
           TEST(a_reset_comes_behind_the_bytes_before_it),
           TEST(a_reset_behind_a_fin_is_one),

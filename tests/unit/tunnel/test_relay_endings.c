@@ -30,6 +30,54 @@ static void a_reset_here_goes_up_behind_the_bytes_before_it(void **state)
     passage_stop(&passage);
 }
 
+/* What had arrived before it waits for the peer's credit, a while. */
+static void a_reset_here_waits_for_room_in_the_stream(void **state)
+{
+    struct passage passage;
+    struct channel *channel;
+
+    (void)state;
+    passage_start(&passage);
+    channel = passage_open(&passage);
+    passage.is_mean = true;
+    channel_write(&passage, channel, 90000);
+    AWAIT(&passage, channel->arrived == 65536);
+    channel_reset(&passage, channel);
+    AWAIT(&passage, channel->stopped == CODE_RESET);
+    passage_settle(&passage);
+    assert_int_equal(channel->reset, -1);
+    assert_false(channel->relay->is_ended);
+    frame_put_window(&passage.stranger->out, channel->id, channel->arrived,
+                     channel->arrived + 65536);
+    stranger_send(passage.stranger);
+    AWAIT(&passage, channel->reset >= 0);
+    assert_int_equal(channel->arrived, 90000);
+    channel_expect(&passage, channel, RELAY_RESET_HERE);
+    passage_stop(&passage);
+}
+
+static void a_reset_here_waits_for_room_no_more_than_two_seconds(void **state)
+{
+    struct passage passage;
+    struct channel *channel;
+    uint64_t began_us;
+
+    (void)state;
+    passage_start(&passage);
+    channel = passage_open(&passage);
+    passage.is_mean = true;
+    channel_write(&passage, channel, 90000);
+    AWAIT(&passage, channel->arrived == 65536);
+    channel_reset(&passage, channel);
+    began_us = clock_now_us();
+    channel_expect(&passage, channel, RELAY_RESET_HERE);
+    assert_true(clock_now_us() - began_us > 1 * CLOCK_SECOND);
+    AWAIT(&passage, channel->reset >= 0);
+    assert_int_equal(channel->reset, CODE_RESET);
+    assert_int_equal(channel->arrived, 65536);
+    passage_stop(&passage);
+}
+
 static void a_reset_behind_a_fin_is_told_too(void **state)
 {
     struct passage passage;
@@ -64,6 +112,22 @@ static void bytes_for_a_connection_that_was_reset_go_nowhere(void **state)
     channel_expect(&passage, channel, RELAY_RESET_HERE);
     channel_send(&passage, other, 100000, false);
     channel_read(&passage, other, 100000);
+    passage_stop(&passage);
+}
+
+static void one_that_waits_for_a_stream_ends_with_its_connection(void **state)
+{
+    struct passage passage;
+    struct host_relay *relay;
+
+    (void)state;
+    passage_start(&passage);
+    relay = host_end_connect(&passage.end);
+    host_end_turn(&passage.end, 2);
+    sockets_reset(relay->fd);
+    relay->fd = -1;
+    assert_true(host_end_wait(&passage.end, &relay->is_ended));
+    assert_int_equal(relay->ending, RELAY_RESET_HERE);
     passage_stop(&passage);
 }
 
@@ -369,8 +433,11 @@ static void without_memory_for_its_bytes_a_relay_ends(void **state)
 }
 
 RUN_TESTS(TEST(a_reset_here_goes_up_behind_the_bytes_before_it),
+          TEST(a_reset_here_waits_for_room_in_the_stream),
+          TEST(a_reset_here_waits_for_room_no_more_than_two_seconds),
           TEST(a_reset_behind_a_fin_is_told_too),
           TEST(bytes_for_a_connection_that_was_reset_go_nowhere),
+          TEST(one_that_waits_for_a_stream_ends_with_its_connection),
           TEST(a_reset_there_comes_behind_the_bytes_before_it),
           TEST(a_reset_there_waits_for_bytes_that_nobody_reads_yet),
           TEST(a_reset_there_waits_no_more_than_two_seconds),

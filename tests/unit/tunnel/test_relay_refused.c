@@ -135,6 +135,29 @@ static void what_may_have_been_delivered_is_not_presented_again(void **state)
     passage_stop(&passage);
 }
 
+/* Nobody is left to take it elsewhere for. */
+static void a_refusal_after_the_application_left_ends_it(void **state)
+{
+    struct passage passage;
+    struct host_relay *relay;
+    struct channel *channel;
+
+    (void)state;
+    passage_start(&passage);
+    passage.is_mean = true;
+    relay = host_end_connect(&passage.end);
+    relay->keeps = true;
+    channel = passage_attach(&passage, relay);
+    channel_write(&passage, channel, 90000);
+    AWAIT(&passage, channel->arrived == 65536);
+    channel_reset(&passage, channel);
+    AWAIT(&passage, channel->stopped >= 0);
+    refuse_there(&passage, channel, CODE_OVERLOAD, false);
+    channel_expect(&passage, channel, RELAY_RESET_HERE);
+    assert_int_equal(relay->refusals, 0);
+    passage_stop(&passage);
+}
+
 static void
 a_peer_that_takes_no_more_streams_leaves_the_relay_as_it_was(void **state)
 {
@@ -165,4 +188,5 @@ RUN_TESTS(TEST(what_was_not_delivered_is_presented_elsewhere),
           TEST(a_fin_that_was_not_delivered_is_presented_too),
           TEST(what_is_kept_for_elsewhere_is_bounded_by_credit),
           TEST(what_may_have_been_delivered_is_not_presented_again),
+          TEST(a_refusal_after_the_application_left_ends_it),
           TEST(a_peer_that_takes_no_more_streams_leaves_the_relay_as_it_was))
