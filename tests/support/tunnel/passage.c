@@ -206,7 +206,7 @@ void channel_send_all(struct passage *passage, struct channel *channel)
 {
     while (channel->sent < channel->limit) {
         channel_send_some(passage, channel, CHANNEL_PART, false);
-        if (channel->sent == channel->limit)
+        for (int i = 0; i < 5 && channel->sent == channel->limit; i++)
             passage_settle(passage);
     }
 }

@@ -197,10 +197,12 @@ a_socket_that_is_not_read_stops_its_stream_and_nothing_else(void **state)
         channel_send(&passage, other, 30000, false);
         channel_read(&passage, other, 30000);
     }
-    assert_int_equal(stuck->limit, sent);
+    /* What the kernel makes room for by and by is not much. */
+    assert_true(stuck->relay->relay.connection.queue.bytes > 0);
+    assert_true(stuck->limit < sent + 65536);
     /* Read on, it goes on. */
     channel_read(&passage, stuck, sent);
-    AWAIT(&passage, stuck->limit > sent);
+    AWAIT(&passage, stuck->consumed == sent);
     for (int i = 0; i < 10; i++) {
         channel_send(&passage, stuck, 30000, i == 9);
         channel_read(&passage, stuck, 30000);
