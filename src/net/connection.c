@@ -357,7 +357,9 @@ bool connection_has_failed(const struct connection *connection)
 
     if (connection->failed != STATUS_OK)
         return true;
-    return connection->fd >= 0 && connection->hung_up &&
+    /* A reset that came alone is told as readable, not as hung up. */
+    return connection->fd >= 0 &&
+           (connection->hung_up || connection->readable) &&
            poll(&state, 1, 0) > 0 && (state.revents & POLLERR);
 }
 

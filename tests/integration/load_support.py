@@ -45,6 +45,8 @@ class Caller:
             raise ConnectionError(head.decode())
         if not head.startswith(b"$"):
             return head[1:-2].decode()
+        if head == b"$-1\r\n":
+            return None
         body = self.file.read(int(head[1:]) + 2)
         return body[:-2].decode()
 
@@ -52,10 +54,16 @@ class Caller:
         """Write, read it again, and learn the name of who kept it."""
         key = f"key-{next(_numbers)}"
         self.ask("SET", key, key)
-        got, who = self.ask("GET", key), self.ask("GET", "who")
+        got = self.ask("GET", key)
         if got != key:
             raise ConnectionError(f"{got!r} instead of {key!r}")
-        return who
+        # One that has just started is told its name a moment later.
+        for _ in range(500):
+            who = self.ask("GET", "who")
+            if who:
+                return who
+            time.sleep(0.01)
+        raise ConnectionError("a server without a name")
 
     def close(self):
         self.file.close()

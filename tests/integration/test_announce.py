@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from harness.ambassador import BINARY, UNDER, Ambassador, any_port, entente
+from harness.certificates import Authority
 from harness.named import Keeper, Talk
 from harness.ports import free_port
 from harness.processes import wait_until
@@ -615,6 +616,55 @@ def test_what_dies_on_the_local_network_is_not_used(box, authority, hosts):
     far[0].start()
     wait_until(lambda: is_served_by(here, near.address, "db0"), 30,
                "it is used again")
+
+
+@pytest.mark.parametrize("whose", ["another name", "another authority",
+                                   "the right one"])
+def test_a_spoofed_answer_cannot_win(box, authority, hosts, tmp_path, whose):
+    """Anybody on the link can announce anything, and better: the tunnel is
+    what checks who it is. With an identity that is listed it would win."""
+    here, there, elsewhere = hosts
+    server = redis.Redis(box, namespace=there)
+    bait = redis.Redis(box, namespace=elsewhere)
+    redis.cli(server.address, "set", "name", "real", namespace=there)
+    redis.cli(bait.address, "set", "name", "bait", namespace=elsewhere)
+    offerer(box, authority, "db0", f"static:{server.address}", MDNS, there,
+            listen="0.0.0.0:7411", announce_priority=9).start()
+    spoofer = offerer(box, authority, "spoof", f"static:{bait.address}", MDNS,
+                      elsewhere, listen="0.0.0.0:7411", announce_priority=0,
+                      announce_weight=1000)
+    if whose == "another name":
+        leaf = authority.issue("intruder", file=box.name("leaf-intruder"))
+        spoofer.document["identity"] = leaf.section()
+    elif whose == "another authority":
+        leaf = Authority(tmp_path, "other").issue("db-spoof")
+        spoofer.document["identity"] = {
+            **leaf.section(), "trust": str(authority.certificate)}
+    spoofer.start()
+    near = consumer(box, authority, MDNS, here, listen="127.0.0.1:6379")
+
+    def found():
+        return {one["address"] for one in
+                near.status()["services"][0]["endpoints"]
+                if one["source"] == MDNS}
+
+    wait_until(lambda: found() == {f"{there.address}:7411",
+                                   f"{elsewhere.address}:7411"}, 20,
+               "both are found")
+    if whose == "the right one":
+        wait_until(lambda: is_served_by(here, near.address, "bait"), 20,
+                   "the better one is used")
+        return
+    redis.wait_for(near.address, namespace=here)
+    for _ in range(50):
+        assert is_served_by(here, near.address, "real")
+    # It was dialled, and not one command came to its service.
+    dialled = {"another name": f"peer={authority.identity('intruder')}",
+               "another authority": "tunnel_failed to=redis@spoof"}[whose]
+    assert dialled in near.log, near.log
+    told = redis.cli(bait.address, "info", "commandstats",
+                     namespace=elsewhere)
+    assert "cmdstat_set:" in told and "cmdstat_get:" not in told, told
 
 
 def test_only_what_we_listen_at_is_told(box, authority, hosts):

@@ -146,6 +146,13 @@ static void a_fin_behind_more_than_one_read_is_read(void **state)
 
 /* ---- the other end resets ---- */
 
+static void finish_and_reset(int fd)
+{
+    send_and_finish(fd);
+    usleep(1000);
+    sockets_reset(fd);
+}
+
 static void send_and_reset(int fd)
 {
     sockets_send(fd, "last words", 10);
@@ -188,6 +195,33 @@ static void a_reset_alone_is_read(void **state)
     }
 }
 
+/* Whoever has no room to read into asks. */
+static void a_reset_shows_though_nobody_reads(void **state)
+{
+    static void (*const acts[])(int fd) = { send_and_finish, finish_only,
+                                            sockets_reset, send_and_reset,
+                                            finish_and_reset };
+
+    (void)state;
+    EACH_TCP(kind)
+    for (size_t i = 0; i < ARRAY_LENGTH(acts); i++) {
+        struct end end;
+        int pair[2];
+
+        sockets_pair(kind, pair);
+        end_open(&end, pair[0]);
+        end.is_over = true; /* so that it does not read */
+        end_settle(&end);
+        assert_false(connection_has_failed(&end.connection));
+        acts[i](pair[1]);
+        end_settle(&end);
+        assert_int_equal(connection_has_failed(&end.connection), i >= 2);
+        end_clear(&end);
+        if (i < 2)
+            close(pair[1]);
+    }
+}
+
 /* A Unix socket that is closed before all was read resets the other. */
 static void bytes_a_unix_peer_never_read_are_a_reset(void **state)
 {
@@ -207,13 +241,6 @@ static void bytes_a_unix_peer_never_read_are_a_reset(void **state)
     assert_int_equal(end.status, STATUS_RESET);
     assert_int_equal(end.read_bytes, 10);
     end_clear(&end);
-}
-
-static void finish_and_reset(int fd)
-{
-    send_and_finish(fd);
-    usleep(1000);
-    sockets_reset(fd);
 }
 
 /* The bytes and the FIN have all arrived: the reset spoils only writing. */
@@ -457,7 +484,7 @@ RUN_TESTS(TEST(a_fin_behind_bytes_is_read_behind_them),
           TEST(a_fin_alone_is_read), TEST(a_fin_after_a_drained_read_is_read),
           TEST(a_fin_behind_more_than_one_read_is_read),
           TEST(a_reset_behind_bytes_is_read_behind_them),
-          TEST(a_reset_alone_is_read),
+          TEST(a_reset_alone_is_read), TEST(a_reset_shows_though_nobody_reads),
           TEST(bytes_a_unix_peer_never_read_are_a_reset),
           TEST(a_reset_behind_a_fin_spoils_only_writing),
           TEST(a_reset_after_the_end_was_read_is_told),
