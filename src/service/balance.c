@@ -91,7 +91,7 @@ bool balance_is_short(const struct balance_rule *rule,
                       const struct candidate *candidates, size_t count)
 {
     uint64_t from = 0;
-    uint32_t priority;
+    uint32_t priority = 0;
 
     while (find_tier(candidates, count, from, &priority)) {
         if (is_enough(rule, candidates, count, priority))

@@ -55,9 +55,12 @@ static void open_flow(struct world *world, struct flow *flow,
     status = session_open(session, &metadata, end, early, world->now_us,
                           &end->stream);
     if (status != STATUS_OK) {
-        CHECK(world, status == (world->goes_away[!end->side] ? STATUS_CLOSED
-                                                             : STATUS_LIMIT) ||
-                         (status == STATUS_LIMIT && !session_is_worn(session)));
+        /* That the peer goes away may be on its way; that we do is no bar. */
+        CHECK(world,
+              status == (world->goes_away[!end->side] ? STATUS_CLOSED
+                                                      : STATUS_LIMIT) ||
+                  (status == STATUS_LIMIT &&
+                   (world->goes_away[end->side] || !session_is_worn(session))));
         CHECK(world, !session_can_open(session));
         return;
     }

@@ -302,14 +302,12 @@ static void what_is_announced_comes_first_and_is_not_of_the_stream(void **state)
     passage_start(&passage);
     passage.end.dials = true;
     channel = passage_open(&passage);
-    assert_int_equal(relay_announce(&channel->relay->relay,
-                                    (const uint8_t *)"PROXY ", 6),
-                     STATUS_OK);
-    assert_int_equal(relay_announce(&channel->relay->relay,
-                                    (const uint8_t *)"somebody\r\n", 10),
-                     STATUS_OK);
+    /* It is known last, when the service is reached. */
     channel_send(&passage, channel, 5000, false);
     passage_settle(&passage);
+    assert_int_equal(relay_announce(&channel->relay->relay,
+                                    (const uint8_t *)"PROXY somebody\r\n", 16),
+                     STATUS_OK);
     channel_connect(channel);
     assert_true(
         host_end_receive(&passage.end, channel->relay->fd, text, sizeof(text)));

@@ -11,7 +11,8 @@
 static void refuse_there(struct passage *passage, struct channel *channel,
                          enum code code, bool delivered)
 {
-    frame_put_open_fail(&passage->stranger->out, channel->id, code, delivered);
+    frame_put_open_fail(&passage->stranger->out, channel->id, (uint16_t)code,
+                        delivered);
     stranger_send(passage->stranger);
 }
 
