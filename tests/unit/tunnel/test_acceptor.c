@@ -408,6 +408,22 @@ static void close_before_an_answer_lets_the_peer_go(void **state)
     stop(&door);
 }
 
+static void close_while_it_takes_breath_is_harmless(void **state)
+{
+    struct door door;
+    int fds[OF_ADDRESS + 1];
+
+    (void)state;
+    start(&door);
+    come_many(&door, 1, fds, OF_ADDRESS + 1);
+    assert_true(await_gone(&door, fds + OF_ADDRESS, 1));
+    acceptor_close(door.acceptor); /* it would listen again in 50 ms */
+    door.acceptor = NULL;
+    pass(&door, 150 * CLOCK_MS);
+    leave(fds, OF_ADDRESS + 1);
+    stop(&door);
+}
+
 static void close_takes_nobody(void **state)
 {
     (void)state;
@@ -444,4 +460,5 @@ RUN_TESTS(TEST(a_peer_is_handed_over_with_where_it_came_from),
           TEST(only_so_many_begin_a_second),
           TEST(close_with_handshakes_under_way_lets_all_go),
           TEST(close_before_an_answer_lets_the_peer_go),
+          TEST(close_while_it_takes_breath_is_harmless),
           TEST(close_takes_nobody), TEST(what_cannot_be_listened_at_is_said))

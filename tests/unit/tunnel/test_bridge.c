@@ -46,11 +46,26 @@ static void start(struct crossing *crossing)
     bridge_init(&crossing->bridge, &crossing->host, ended);
 }
 
+/* Have the kernel hold little, so that it is soon full. */
+static void narrow(int fd)
+{
+    const int bytes = 65536;
+
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes,
+                                sizeof(bytes)),
+                     0);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes,
+                                sizeof(bytes)),
+                     0);
+}
+
 static void join(struct crossing *crossing, enum socket_kind kind, int end)
 {
     int fds[2];
 
     sockets_pair(kind, fds);
+    narrow(fds[0]);
+    narrow(fds[1]);
     assert_int_equal(fcntl(fds[1], F_SETFL, O_NONBLOCK), 0);
     crossing->fds[end] = fds[1];
     assert_int_equal(bridge_connect(&crossing->bridge, end, fds[0]), STATUS_OK);
