@@ -144,6 +144,16 @@ static void flush(struct bridge *bridge)
     }
 }
 
+/* Who is not read, since the other end is slow, may have been reset. */
+static void notice_failures(struct bridge *bridge)
+{
+    for (int i = 0; i < 2; i++)
+        if (!bridge->closing && !bridge->failing &&
+            bridge->ends[!i].queue.bytes > 0 &&
+            connection_has_failed(&bridge->ends[i]))
+            reset_behind(bridge, &bridge->ends[i]);
+}
+
 static void run(struct loop_task *task)
 {
     struct bridge *bridge = CONTAINER_OF(task, struct bridge, task);
@@ -164,6 +174,7 @@ static void run(struct loop_task *task)
     for (int i = 0; i < 2; i++)
         if (!bridge->failing || bridge->failing == &ends[i])
             pump(bridge, i);
+    notice_failures(bridge);
     if (!bridge->closing && bridge->was_finished[0] &&
         bridge->was_finished[1] && ends[0].finished && ends[1].finished)
         end(bridge, true);

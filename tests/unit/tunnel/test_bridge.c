@@ -475,6 +475,24 @@ static void a_connection_that_comes_too_late_is_closed(void **state)
     stop(&crossing);
 }
 
+static void a_reset_waits_no_more_than_two_seconds(void **state)
+{
+    struct crossing crossing;
+    uint64_t began_us;
+
+    (void)state;
+    open_crossing(&crossing, SOCKETS_V4);
+    fill(&crossing, BRIDGE_APPLICATION);
+    reset(&crossing, BRIDGE_APPLICATION);
+    began_us = clock_now_us();
+    expect_end(&crossing, false);
+    assert_true(clock_now_us() - began_us > 1 * CLOCK_SECOND);
+    assert_int_equal(ending_at(&crossing, BRIDGE_SERVICE), ECONNRESET);
+    assert_true(crossing.read[BRIDGE_SERVICE] <
+                crossing.written[BRIDGE_APPLICATION]);
+    stop(&crossing);
+}
+
 RUN_TESTS(TEST(bytes_flow_both_ways_and_are_counted),
           TEST(a_fin_ends_one_direction_and_two_the_bridge),
           TEST(a_fin_waits_for_bytes_that_nobody_reads),
@@ -485,5 +503,6 @@ RUN_TESTS(TEST(bytes_flow_both_ways_and_are_counted),
           TEST(a_reset_comes_behind_the_bytes_before_it),
           TEST(a_reset_behind_a_fin_is_one),
           TEST(a_reset_waits_for_bytes_that_nobody_reads_yet),
+          TEST(a_reset_waits_no_more_than_two_seconds),
           TEST(two_resets_are_one_end), TEST(an_abort_resets_both),
           TEST(a_connection_that_comes_too_late_is_closed))
