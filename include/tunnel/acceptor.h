@@ -10,7 +10,7 @@
  * Where peers dial us: listens, and has the handshaker greet who comes.  A
  * stranger can make us hold at most so many unfinished handshakes, and begin
  * at most so many a second; the rest waits in the kernel, and who has too many
- * already is reset.
+ * already is closed.
  */
 struct acceptor;
 
