@@ -112,7 +112,7 @@ run_seeds() {
     wait
 }
 
-# run_fuzz SECONDS: crashes stay in build/results.
+# run_fuzz SECONDS: two targets at a time; crashes stay in build/results.
 run_fuzz() {
     local target name corpus
     build fuzz || return
@@ -123,8 +123,10 @@ run_fuzz() {
         mkdir -p "$corpus"
         try "$name" "$target" -max_total_time="$1" -timeout=10 -rss_limit_mb=2048 \
             -print_final_stats=1 -artifact_prefix="$results/$name-" \
-            "$corpus" $(ls -d "tests/fuzz/corpus/$name" 2>/dev/null)
+            "$corpus" $(ls -d "tests/fuzz/corpus/$name" 2>/dev/null) &
+        [ "$(jobs -r | wc -l)" -lt 2 ] || wait -n
     done
+    wait
 }
 
 run_integration() {
