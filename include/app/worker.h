@@ -28,14 +28,12 @@ struct worker_events {
                      struct board_report *report);
     /* The answer to worker_probe(). */
     void (*probed)(void *context, void *token, bool reached, const char *why);
-    /* The answer to worker_catch_up(). */
-    void (*caught_up)(void *context, void *token);
 };
 
 /*
- * A question of any kind, embedded in what asks.  |ask| is called in the
- * worker, then |answered| in the main loop; only that, and |is_lost|, if the
- * worker has come to its end before.
+ * A question of any kind, embedded in what asks.  |ask| (or NULL) is called in
+ * the worker behind everything it was told before, then |answered| in the main
+ * loop; only that, and |is_lost|, if the worker has come to its end before.
  */
 struct worker_question {
     struct loop_message message;
@@ -87,9 +85,4 @@ void worker_ask(struct worker *worker, struct worker_question *question);
 MUST_CHECK enum status worker_probe(struct worker *worker,
                                     enum service_role role, const char *name,
                                     void *token);
-/*
- * |caught_up| when everything it was told before is done.  Streams of peers
- * come to a worker without passing the main thread: they may overtake letters.
- */
-MUST_CHECK enum status worker_catch_up(struct worker *worker, void *token);
 #endif

@@ -38,6 +38,7 @@ struct connection {
     bool finish_wanted; /* send FIN behind the queue */
     bool finished;      /* FIN is sent: nothing may be written */
     bool ended;         /* the peer's FIN was read */
+    bool has_news;      /* an event that connection_has_failed() did not see */
     enum status failed; /* how it failed; STATUS_OK if it did not */
     struct chunk_queue queue; /* taken, but not by the kernel yet */
     struct loop *loop;        /* borrowed */
@@ -95,7 +96,7 @@ MUST_CHECK enum status connection_finish(struct connection *connection);
  * Whether it failed, though nobody reads or writes: a FIN of the peer is no
  * failure.
  */
-bool connection_has_failed(const struct connection *connection);
+bool connection_has_failed(struct connection *connection);
 
 /*
  * Give the descriptor away, as it is and no longer watched: for another loop.

@@ -109,8 +109,10 @@ typedef const char *(*pool_obstacle_finder)(void *context,
 
 /* Who wants a place, and where it has been. */
 struct pool_request {
-    bool takes_unfit;     /* set by pool_choose(): so few are fit */
-    const char *obstacle; /* set by pool_choose() that found none, or NULL */
+    bool takes_unfit; /* set by pool_choose(): so few are fit */
+    bool is_probe;    /* set by pool_choose(): it tries one after a rest */
+    /* Set by pool_choose(): pool_full if one is, or of any other; or NULL. */
+    const char *obstacle;
     uint64_t now_us;
     uint64_t client;                /* balance_key() of who asks */
     uint32_t tried[POOL_MAX_TRIED]; /* numbers of places */
@@ -146,7 +148,8 @@ void pool_begin(struct place *place);
 void pool_reached(struct place *place, uint64_t latency_us, uint64_t now_us);
 /* It did not, because of |failure| (static text). */
 void pool_failed(struct place *place, const char *failure, uint64_t now_us);
-void pool_end(struct place *place);
+/* It ends; |was_probe|: it was the one that tried it, and nobody knows yet. */
+void pool_end(struct place *place, bool was_probe);
 
 /*
  * A health check found that it is fit (|unfit| is ""), or why it is not.  What

@@ -92,8 +92,8 @@ struct passage {
 MUST_CHECK bool passage_begin(struct passage *passage,
                               const struct passage_kind *kind,
                               struct service *service, uint64_t client);
-/* Whether it found no place because all have as many as they may. */
-bool passage_found_all_full(const struct passage *passage);
+/* Whether it found no place, and one has as many as it may. */
+bool passage_found_full(const struct passage *passage);
 /* The end, in any way. */
 void passage_end(struct passage *passage);
 

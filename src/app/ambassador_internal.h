@@ -149,8 +149,6 @@ void explain_close(struct ambassador *ambassador);
 /* ---- window_set.c: endpoints that an operator sets ---- */
 
 void window_set(void *ambassador, struct admin_request *request);
-/* A worker has done everything it was told before. */
-void window_caught_up(struct ambassador *ambassador, void *token);
 /* Nobody is answered any more. */
 void window_set_close(struct ambassador *ambassador);
 /* What an earlier ambassador was told to keep. */

@@ -257,18 +257,11 @@ static void probed(void *context, void *token, bool reached, const char *why)
     window_probed(context, token, reached, why);
 }
 
-static void caught_up(void *context, void *token)
-{
-    window_caught_up(context, token);
-}
-
 const struct worker_events ambassador_worker_events = { .usable_changed =
                                                             usable_changed,
                                                         .homeless = homeless,
                                                         .reported = reported,
-                                                        .probed = probed,
-                                                        .caught_up =
-                                                            caught_up };
+                                                        .probed = probed };
 
 /* ---- doors ---- */
 

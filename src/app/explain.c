@@ -30,9 +30,6 @@ struct inquiry {
     uint32_t awaited;
 };
 
-static const enum service_role roles[] = { SERVICE_CONSUME, SERVICE_DIRECT,
-                                           SERVICE_OFFER };
-
 /* ---- what the document borrows while it is written ---- */
 
 struct material {
@@ -81,9 +78,10 @@ static void gather_service(const struct entrance *entrance,
 
 static void gather(const struct inquiry *inquiry, struct material *material)
 {
-    for (size_t i = 0; i < ARRAY_LENGTH(roles); i++) {
+    for (unsigned role = 0; role < SERVICE_ROLES; role++) {
         const struct entrance *entrance =
-            entrance_find(inquiry->ambassador, roles[i], inquiry->name);
+            entrance_find(inquiry->ambassador, (enum service_role)role,
+                          inquiry->name);
 
         if (entrance && material->count < SURVEY_MAX_ROLES)
             gather_service(entrance, material);
@@ -181,8 +179,8 @@ static void ask_workers(struct inquiry *inquiry)
 
 static bool is_service(const struct ambassador *ambassador, const char *name)
 {
-    for (size_t i = 0; i < ARRAY_LENGTH(roles); i++)
-        if (entrance_find(ambassador, roles[i], name))
+    for (unsigned role = 0; role < SERVICE_ROLES; role++)
+        if (entrance_find(ambassador, (enum service_role)role, name))
             return strcmp(name, DIAL_SERVICE) != 0;
     return false;
 }

@@ -117,27 +117,40 @@ static void refuse(struct order *order, int code, const char *reason)
 
 /* ---- the answer, when every worker knows ---- */
 
-struct telling {
-    struct list node;
-    struct admin_request *request;
-    uint32_t awaited; /* workers, and one more while they are asked */
-    int code;
-    const char *says; /* static text */
+struct telling;
+
+/* That a worker has done what it was told before; nothing else is asked. */
+struct errand {
+    struct worker_question question;
+    struct telling *telling;
 };
 
-static void caught_up(struct telling *telling)
+/*
+ * Streams of peers come to a worker without passing the main thread: they may
+ * overtake what it was told, so who asks hears of it when all have heard.
+ */
+struct telling {
+    struct list node;              /* in ambassador.tellings, or none */
+    struct admin_request *request; /* NULL: nobody waits any more */
+    int code;
+    const char *says; /* static text */
+    struct errand errands[MAX_WORKERS];
+    uint32_t awaited;
+};
+
+static void answered(struct worker_question *question, bool is_lost)
 {
+    struct telling *telling =
+        CONTAINER_OF(question, struct errand, question)->telling;
+
+    (void)is_lost; /* then nobody waits any more */
     if (--telling->awaited > 0)
         return;
-    admin_answer(telling->request, telling->code, "text/plain", telling->says);
+    if (telling->request)
+        admin_answer(telling->request, telling->code, "text/plain",
+                     telling->says);
     list_remove(&telling->node);
     free(telling);
-}
-
-void window_caught_up(struct ambassador *ambassador, void *token)
-{
-    (void)ambassador;
-    caught_up(token);
 }
 
 /* Before anything is changed; NULL, and it is refused, without memory. */
@@ -145,11 +158,8 @@ static struct telling *prepare(struct order *order)
 {
     struct telling *telling = calloc(1, sizeof(*telling));
 
-    if (!telling) {
+    if (!telling)
         refuse(order, 503, "out of memory");
-        return NULL;
-    }
-    list_init(&telling->node);
     return telling;
 }
 
@@ -158,22 +168,26 @@ static void answer(struct order *order, struct telling *telling, int code,
 {
     struct ambassador *ambassador = order->entrance->ambassador;
 
-    *telling = (struct telling){
-        .request = order->request, .awaited = 1, .code = code, .says = says
-    };
+    telling->request = order->request;
+    telling->code = code;
+    telling->says = says;
+    telling->awaited = ambassador->worker_count;
     list_append(&ambassador->tellings, &telling->node);
-    for (uint32_t i = 0; i < ambassador->worker_count; i++)
-        if (worker_catch_up(ambassador->workers[i], telling) == STATUS_OK)
-            telling->awaited++;
-    caught_up(telling);
+    for (uint32_t i = 0; i < ambassador->worker_count; i++) {
+        struct errand *errand = &telling->errands[i];
+
+        errand->telling = telling;
+        errand->question.answered = answered;
+        worker_ask(ambassador->workers[i], &errand->question);
+    }
 }
 
 void window_set_close(struct ambassador *ambassador)
 {
     LIST_EACH(&ambassador->tellings, node)
     {
+        LIST_ITEM(node, struct telling, node)->request = NULL;
         list_remove(node);
-        free(LIST_ITEM(node, struct telling, node));
     }
 }
 

@@ -123,37 +123,6 @@ enum status worker_probe(struct worker *worker, enum service_role role,
     return STATUS_OK;
 }
 
-static void carry_out_caught_up(struct letter *letter)
-{
-    struct worker *worker = letter->worker;
-
-    worker->events->caught_up(worker->context, letter_name(letter)->token);
-}
-
-static void carry_out_catch_up(struct letter *letter)
-{
-    struct name_letter *answer = letter_name(letter)->token;
-
-    letter_post(letter->worker->main_loop, letter->worker, &answer->letter);
-}
-
-enum status worker_catch_up(struct worker *worker, void *token)
-{
-    struct name_letter *question = name_letter_new("", carry_out_catch_up);
-    struct name_letter *answer = name_letter_new("", carry_out_caught_up);
-
-    if (!question || !answer) {
-        free(question);
-        free(answer);
-        return STATUS_NO_MEMORY;
-    }
-    answer->token = token;
-    question->token = answer;
-    question->letter.drop = drop_answer;
-    letter_post(worker->loop, worker, &question->letter);
-    return STATUS_OK;
-}
-
 static void deliver_answer(struct loop_message *message, bool discarded)
 {
     struct worker_question *question =
@@ -171,7 +140,8 @@ static void deliver_question(struct loop_message *message, bool discarded)
         question->answered(question, true);
         return;
     }
-    question->ask(question, &question->worker->board);
+    if (question->ask)
+        question->ask(question, &question->worker->board);
     message->deliver = deliver_answer;
     loop_post(question->worker->main_loop, message);
 }

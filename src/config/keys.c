@@ -91,6 +91,27 @@ static const char *any_success_word(unsigned value)
 #define MAX_OF(member) .max = sizeof(((struct service_options *)0)->member) - 1
 
 /* clang-format off */
+/* How a place is chosen, where a connection comes in and where it goes out. */
+#define CHOOSING_KEYS(side_, roles_)                                          \
+    { side_ ".*.min_healthy", KEY_NUMBER, roles_, IN_SERVICE(min_healthy),    \
+      .min = 0, .max = 100, .initial = "0", .flag = "min-healthy",            \
+      .help = "percent of a tier that must be healthy, or the next tier "     \
+              "helps, and past the last the unhealthy do" },                  \
+    { side_ ".*.slow_start", KEY_DURATION, roles_, IN_SERVICE(slow_start_us), \
+      .min = 0, .max = 3600 * CLOCK_SECOND, .initial = "0",                   \
+      .flag = "slow-start",                                                   \
+      .help = "how long a place that is new or came back takes to get its "   \
+              "whole share" },                                                \
+    { side_ ".*.retry_budget", KEY_NUMBER, roles_, IN_SERVICE(retry_budget),  \
+      .min = 0, .max = 100, .initial = "20", .flag = "retry-budget",          \
+      .help = "connections tried at another place after a failure, beyond "   \
+              "ten a second, in percent of new ones" },                       \
+    { side_ ".*.max_per_endpoint", KEY_NUMBER, roles_,                        \
+      IN_SERVICE(max_per_endpoint), .min = 1, .max = 1000000,                 \
+      .word = unlimited_word, .initial = "unlimited",                         \
+      .flag = "max-per-endpoint",                                             \
+      .help = "connections at a time at one place" }
+
 /* The same of what is offered and what is reached directly. */
 #define HEALTH_KEYS(side_, roles_)                                            \
     { side_ ".*.health.protocol", KEY_CHOICE, roles_,                         \
@@ -202,23 +223,7 @@ static const struct key keys[] = {
     { "consume.*.balance", KEY_CHOICE, CONSUME | DIRECT, IN_SERVICE(balance),
       .word = balance_word, .initial = "least-loaded", .flag = "balance",
       .help = "how a place is chosen for a new connection" },
-    { "consume.*.min_healthy", KEY_NUMBER, CONSUME | DIRECT, IN_SERVICE(min_healthy),
-      .min = 0, .max = 100, .initial = "0", .flag = "min-healthy",
-      .help = "percent of a tier that must be healthy, or the next tier helps, "
-              "and past the last the unhealthy do" },
-    { "consume.*.slow_start", KEY_DURATION, CONSUME | DIRECT, IN_SERVICE(slow_start_us),
-      .min = 0, .max = 3600 * CLOCK_SECOND, .initial = "0",
-      .flag = "slow-start",
-      .help = "how long a place that is new or came back takes to get its "
-              "whole share" },
-    { "consume.*.retry_budget", KEY_NUMBER, CONSUME | DIRECT, IN_SERVICE(retry_budget),
-      .min = 0, .max = 100, .initial = "20", .flag = "retry-budget",
-      .help = "connections tried at another place after a failure, beyond ten "
-              "a second, in percent of new ones" },
-    { "consume.*.max_per_endpoint", KEY_NUMBER, CONSUME | DIRECT, IN_SERVICE(max_per_endpoint),
-      .min = 1, .max = 1000000, .word = unlimited_word,
-      .initial = "unlimited", .flag = "max-per-endpoint",
-      .help = "connections at a time at one place" },
+    CHOOSING_KEYS("consume", CONSUME | DIRECT),
     { "consume.*.hold", KEY_DURATION, CONSUME | DIRECT, IN_SERVICE(hold_us),
       .min = 0, .max = 3600 * CLOCK_SECOND, .initial = "10s", .flag = "hold",
       .help = "how long a new connection waits while nothing is healthy" },
@@ -266,23 +271,7 @@ static const struct key keys[] = {
     { "offer.*.balance", KEY_CHOICE, OFFER, IN_SERVICE(balance),
       .word = balance_word, .initial = "least-loaded", .flag = "balance",
       .help = "how a place is chosen for a new connection" },
-    { "offer.*.min_healthy", KEY_NUMBER, OFFER, IN_SERVICE(min_healthy),
-      .min = 0, .max = 100, .initial = "0", .flag = "min-healthy",
-      .help = "percent of a tier that must be healthy, or the next tier helps, "
-              "and past the last the unhealthy do" },
-    { "offer.*.slow_start", KEY_DURATION, OFFER, IN_SERVICE(slow_start_us),
-      .min = 0, .max = 3600 * CLOCK_SECOND, .initial = "0",
-      .flag = "slow-start",
-      .help = "how long a place that is new or came back takes to get its "
-              "whole share" },
-    { "offer.*.retry_budget", KEY_NUMBER, OFFER, IN_SERVICE(retry_budget),
-      .min = 0, .max = 100, .initial = "20", .flag = "retry-budget",
-      .help = "connections tried at another place after a failure, beyond ten "
-              "a second, in percent of new ones" },
-    { "offer.*.max_per_endpoint", KEY_NUMBER, OFFER, IN_SERVICE(max_per_endpoint),
-      .min = 1, .max = 1000000, .word = unlimited_word,
-      .initial = "unlimited", .flag = "max-per-endpoint",
-      .help = "connections at a time at one place" },
+    CHOOSING_KEYS("offer", OFFER),
     { "offer.*.on_move", KEY_MOVE, OFFER, IN_SERVICE(move_us),
       .max = MAX_MOVE_DRAIN_US, .initial = "keep", .flag = "on-move",
       .help = "what becomes of connections whose place went away or was "

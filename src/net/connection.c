@@ -62,6 +62,7 @@ static void on_ready(struct loop_watch *watch, unsigned what)
         connection->hung_up = true;
     if (what & (LOOP_READABLE | LOOP_HUNG_UP))
         connection->readable = !connection->ended;
+    connection->has_news = true;
     loop_schedule(connection->loop, connection->task);
 }
 
@@ -351,16 +352,22 @@ void connection_reset(struct connection *connection)
     chunk_queue_clear(&connection->queue, connection->pool);
 }
 
-bool connection_has_failed(const struct connection *connection)
+bool connection_has_failed(struct connection *connection)
 {
     struct pollfd state = { .fd = connection->fd };
 
     if (connection->failed != STATUS_OK)
         return true;
-    /* A reset that came alone is told as readable, not as hung up. */
-    return connection->fd >= 0 &&
-           (connection->hung_up || connection->readable) &&
-           poll(&state, 1, 0) > 0 && (state.revents & POLLERR);
+    /*
+     * A reset that came alone is told as readable, not as hung up.  Who is
+     * blocked asks again and again: only after news is there an answer.
+     */
+    if (connection->fd < 0 || !connection->has_news)
+        return false;
+    if (poll(&state, 1, 0) > 0 && (state.revents & POLLERR))
+        return true;
+    connection->has_news = false;
+    return false;
 }
 
 int connection_take(struct connection *connection)

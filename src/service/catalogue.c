@@ -6,9 +6,8 @@
 #include "tunnel/tunnel.h"
 #include "wire/frame.h"
 
-#define SOON_US                                                   \
-    (10 * CLOCK_MS) /* a reload changes several services in a row \
-                     */
+/* A reload changes several services in a row. */
+#define SOON_US (10 * CLOCK_MS)
 #define SELDOM_US (100 * CLOCK_MS) /* peers welcome ten lists a second */
 
 /* Look at all tunnels at |when_us| at the latest. */

@@ -88,7 +88,7 @@ static void connected(struct reach *reach, int fd)
 static void exhausted(struct reach *reach)
 {
     struct inward *inward = of_reach(reach);
-    enum code code = passage_found_all_full(&reach->passage)
+    enum code code = passage_found_full(&reach->passage)
                          ? CODE_OVERLOAD
                          : code_from_status(reach->failure);
 

@@ -14,6 +14,7 @@ struct shared_peer {
     struct peer *peer;
     uint32_t uses;
 };
+
 /* ---- peers ---- */
 
 static struct peer *share_peer(struct switchboard *board,

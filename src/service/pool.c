@@ -211,8 +211,8 @@ static struct candidate candidate_of(const struct pool *pool,
     const char *obstacle = obstacle_to_all(pool, place, request);
     bool usable = !obstacle && !was_tried(request, place);
 
-    if (obstacle)
-        request->obstacle = obstacle;
+    if (obstacle && request->obstacle != pool_full)
+        request->obstacle = obstacle; /* that one is full says most */
     return (struct candidate){
         .usable = usable,
         .fit = !obstacle,
@@ -290,7 +290,8 @@ struct place *pool_choose(struct pool *pool, struct pool_request *request)
     request->tried[request->tried_count++] = place->number;
     place->latency_us = faded_latency(place, request->now_us);
     place->chosen_us = request->now_us;
-    if (place->failed_in_a_row > 0)
+    request->is_probe = place->failed_in_a_row > 0;
+    if (request->is_probe)
         place->is_probed = true;
     return place;
 }
@@ -360,12 +361,12 @@ void pool_failed(struct place *place, const char *failure, uint64_t now_us)
     place->rest_until_us = now_us + rest_after(place->strikes);
 }
 
-void pool_end(struct place *place)
+void pool_end(struct place *place, bool was_probe)
 {
     ASSERT(place->active > 0);
     place->active--;
-    /* Whoever tried it may have gone before it was known how it ended. */
-    place->is_probed = false;
+    if (was_probe) /* it may have gone before it was known how it ended */
+        place->is_probed = false;
     if (place->is_removed && place->active == 0) {
         list_remove(&place->node);
         free(place);

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "net/address.h"
+#include "service/balance.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,16 +61,6 @@ bool presence_place_parse(struct presence_place *place, const char *text)
 
 /* ---- names ---- */
 
-/* FNV-1a: enough to tell names apart that begin alike. */
-static uint32_t checksum(const char *text)
-{
-    uint32_t sum = 2166136261u;
-
-    for (; *text != '\0'; text++)
-        sum = (sum ^ (unsigned char)*text) * 16777619u;
-    return sum;
-}
-
 void presence_name(const char *service, const char *node, char *name)
 {
     char whole[2 * TEXT_MAX_NAME + 2];
@@ -77,7 +68,7 @@ void presence_name(const char *service, const char *node, char *name)
     text_format(whole, sizeof(whole), "%s@%s", service, node);
     if (!text_copy(name, PRESENCE_NAME, whole))
         text_format(name, PRESENCE_NAME, "%.54s~%08" PRIx32, whole,
-                    checksum(whole));
+                    (uint32_t)balance_key(whole, strlen(whole)));
 }
 
 /* ---- life ---- */

@@ -36,7 +36,8 @@ static void leave_place(struct passage *passage)
     passage->place = NULL;
     passage->is_there = false;
     if (place)
-        pool_end(place);
+        pool_end(place, passage->request.is_probe);
+    passage->request.is_probe = false;
 }
 
 static void stop_waiting(struct passage *passage)
@@ -100,7 +101,7 @@ bool passage_choose(struct passage *passage)
     return true;
 }
 
-bool passage_found_all_full(const struct passage *passage)
+bool passage_found_full(const struct passage *passage)
 {
     return passage->request.obstacle == pool_full;
 }
@@ -124,6 +125,7 @@ void passage_reached(struct passage *passage, uint64_t latency_us)
     bool was_down = passage->place->failed_in_a_row > 0;
 
     passage->is_there = true;
+    passage->request.is_probe = false;
     if (passage->is_left_behind) /* the place went meanwhile */
         loop_timer_start(&service->moving, 0);
     pool_reached(passage->place, latency_us, loop_now_us(service->host->loop));

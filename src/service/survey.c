@@ -271,15 +271,14 @@ struct board_survey *board_survey_new(const struct switchboard *board,
                                       uint32_t worker, const char *name,
                                       const struct address *client)
 {
-    static const enum service_role roles[] = { SERVICE_CONSUME, SERVICE_DIRECT,
-                                               SERVICE_OFFER };
     struct board_survey *survey = calloc(1, sizeof(*survey));
 
     if (!survey)
         return NULL;
     survey->worker = worker;
-    for (size_t i = 0; i < ARRAY_LENGTH(roles); i++) {
-        struct service *service = switchboard_find(board, roles[i], name);
+    for (unsigned role = 0; role < SERVICE_ROLES; role++) {
+        struct service *service =
+            switchboard_find(board, (enum service_role)role, name);
 
         if (!service || survey->service_count == SURVEY_MAX_ROLES)
             continue;

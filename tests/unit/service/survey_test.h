@@ -59,7 +59,7 @@ static inline void end_all(struct service *service)
         struct place *place = LIST_ITEM(node, struct place, node);
 
         while (place->active > 0)
-            pool_end(place);
+            pool_end(place, false);
     }
 }
 

@@ -88,6 +88,28 @@ static void one_that_fails_rests_and_is_tried_by_one(void **state)
     pool_clear(&world.pool);
 }
 
+static void one_that_ends_there_brings_no_second_try(void **state)
+{
+    struct world world = make_world(&plain, 1);
+    struct pool_request request = { 0 };
+    struct place *place;
+
+    (void)state;
+    fill_world(&world);
+    place = world.places[0];
+    pool_begin(place); /* it was there before the trouble */
+    fail_at(&world, 0);
+    world.now_us += 100 * CLOCK_MS;
+    assert_ptr_equal(choose_again(&world, &request), place);
+    assert_true(request.is_probe);
+    pool_begin(place);
+    pool_end(place, false);
+    assert_null(choose(&world));
+    pool_end(place, request.is_probe); /* it gave up: another may try */
+    assert_ptr_equal(choose(&world), place);
+    pool_clear(&world.pool);
+}
+
 static void rests_grow_to_a_second(void **state)
 {
     static const uint64_t rests_ms[] = { 100, 200, 400, 800, 1000, 1000 };
@@ -273,11 +295,33 @@ static void one_that_is_full_gets_no_more(void **state)
     assert_int_equal(world.places[1]->active, 2);
     assert_null(choose_again(&world, &request));
     assert_ptr_equal(request.obstacle, pool_full);
-    pool_end(world.places[1]);
+    pool_end(world.places[1], false);
     assert_ptr_equal(choose(&world), world.places[1]);
     for (int i = 0; i < 2; i++)
-        pool_end(world.places[0]);
-    pool_end(world.places[1]);
+        pool_end(world.places[0], false);
+    pool_end(world.places[1], false);
+    pool_clear(&world.pool);
+}
+
+static void that_one_is_full_says_more_than_that_another_rests(void **state)
+{
+    struct pool_policy policy = plain;
+    struct world world;
+
+    (void)state;
+    policy.max_per_place = 1;
+    world = make_world(&policy, 2);
+    fill_world(&world);
+    for (size_t full = 0; full < 2; full++) { /* whoever comes first */
+        struct pool_request request = { 0 };
+
+        pool_begin(world.places[full]);
+        pool_judge(world.places[!full], "no answer", world.now_us);
+        assert_null(choose_again(&world, &request));
+        assert_ptr_equal(request.obstacle, pool_full);
+        pool_judge(world.places[!full], "", world.now_us);
+        pool_end(world.places[full], false);
+    }
     pool_clear(&world.pool);
 }
 
@@ -294,7 +338,7 @@ static void a_full_tier_spills_into_the_next(void **state)
     pool_begin(choose(&world));
     assert_int_equal(world.places[0]->active, 1);
     assert_ptr_equal(choose(&world), world.places[1]);
-    pool_end(world.places[0]);
+    pool_end(world.places[0], false);
     assert_ptr_equal(choose(&world), world.places[0]);
     pool_clear(&world.pool);
 }
@@ -396,6 +440,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_that_fails_rests_and_is_tried_by_one),
+        cmocka_unit_test(one_that_ends_there_brings_no_second_try),
         cmocka_unit_test(rests_grow_to_a_second),
         cmocka_unit_test(one_that_flaps_is_tried_once_a_second),
         cmocka_unit_test(what_was_long_ago_is_forgiven),
@@ -407,6 +452,7 @@ int main(void)
         cmocka_unit_test(where_a_role_is_needed_the_unfit_never_serve),
         cmocka_unit_test(without_a_threshold_none_is_better_than_an_unfit_one),
         cmocka_unit_test(one_that_is_full_gets_no_more),
+        cmocka_unit_test(that_one_is_full_says_more_than_that_another_rests),
         cmocka_unit_test(a_full_tier_spills_into_the_next),
         cmocka_unit_test(a_new_place_gets_its_share_slowly),
         cmocka_unit_test(one_that_comes_back_is_new_again),

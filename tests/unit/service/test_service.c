@@ -167,7 +167,7 @@ static void who_finds_no_place_knows_why(void **state)
     begin(world, &second);
     assert_true(passage_choose(&first.passage));
     assert_false(passage_choose(&second.passage));
-    assert_true(passage_found_all_full(&second.passage));
+    assert_true(passage_found_full(&second.passage));
     assert_ptr_equal(second.passage.request.obstacle, pool_full);
     /* The place of one that leaves is for one that waits. */
     assert_true(passage_wait(&second.passage));

@@ -43,7 +43,7 @@ static void live(struct pool *pool, struct place *place, uint64_t round)
             struct place *busy = LIST_ITEM(node, struct place, node);
 
             if (busy->active > 0 && round % 3 == 0)
-                pool_end(busy);
+                pool_end(busy, false);
         }
     }
 }
@@ -70,7 +70,7 @@ static void check_foresight(enum service_balance balance)
         struct place *place = LIST_ITEM(node, struct place, node);
 
         while (place->active > 0)
-            pool_end(place);
+            pool_end(place, false);
     }
     pool_clear(&pool);
 }

@@ -44,7 +44,8 @@ static void tiers_that_join_are_all_among_those_that_may_be_chosen(void **state)
                 "weight 0: only while no other can be used");
     check_place(survey, "10.0.0.5:1", "reserve",
                 "a fallback: only while too few in the list can be used");
-    pool_end(pool_find(&service_of(fixture)->pool, &endpoints[2].address));
+    pool_end(pool_find(&service_of(fixture)->pool, &endpoints[2].address),
+             false);
 
     pool_begin(pool_find(&service_of(fixture)->pool, &endpoints[0].address));
     survey = ask(fixture, NULL);
@@ -160,8 +161,8 @@ static void what_is_full_is_full_for_the_unfit_too(void **state)
     check_place(survey, "10.0.0.1:1", "unusable",
                 "it has as many connections as it may");
     check_place(survey, "10.0.0.2:1", "chosen", "resting after a failure");
-    pool_end(pool_find(pool, &unfit));
-    pool_end(pool_find(pool, &full));
+    pool_end(pool_find(pool, &unfit), false);
+    pool_end(pool_find(pool, &full), false);
     check_place(ask(fixture, NULL), "10.0.0.3:1", "chosen", "");
 }
 
