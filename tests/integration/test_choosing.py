@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What an operator says about choosing: limits, tiers, shares, retries."""
 import collections
+import time
 
 import pytest
 
@@ -22,10 +23,10 @@ def leave_all(*visits):
         one.close()
 
 
-def direct(box, places, **options):
+def direct(box, places, workers=1, **options):
     """The address where |places| are reached without a tunnel."""
     listen = any_port()
-    Ambassador(box, "near", {"workers": 1, "consume": {"service": {
+    Ambassador(box, "near", {"workers": workers, "consume": {"service": {
         "listen": listen, "direct": places, **options}}}).start()
     return listen
 
@@ -59,6 +60,42 @@ def test_a_full_service_makes_connections_wait_at_the_far_side(make_pair):
     pair = make_pair(keeper.address, offer={"max_per_endpoint": 2},
                      offerer={"workers": 1})
     assert_waits_for_another_to_leave(pair.address)
+
+
+def test_workers_share_the_limit_of_an_endpoint(box):
+    keeper = Keeper("only")
+    address = direct(box, [f"static:{keeper.address}"], workers=2,
+                     max_per_endpoint=4)
+    visits = [visit(address) for _ in range(4)]
+    assert [one.name for one in visits] == ["only"] * 4
+    fifth = visit(address)
+    assert fifth.waits()
+    leave_all(*visits)
+    assert fifth.name == "only"
+    leave_all(fifth)
+
+
+def share(address, name, count):
+    """How many of |count| connections, one by one, come to |name|."""
+    came = 0
+    for _ in range(count):
+        one = visit(address)
+        came += one.name == name
+        leave_all(one)
+    return came
+
+
+def test_a_new_endpoint_gets_its_share_slowly(box):
+    old, new = Keeper("old"), Keeper("new")
+    address = direct(box, [yaml_places(box, (old.address, 1, 0))],
+                     balance="round-robin", slow_start="4s")
+    assert share(address, "old", 10) == 10
+    time.sleep(4.2)  # until it has its whole share
+    yaml_places(box, (old.address, 1, 0), (new.address, 1, 0))
+    wait_until(lambda: share(address, "new", 1), 10, "the new one to be used")
+    assert share(address, "new", 20) <= 6
+    time.sleep(4.2)
+    assert share(address, "new", 20) == 10
 
 
 def test_a_full_tier_spills_into_the_next(box):
