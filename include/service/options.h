@@ -69,6 +69,9 @@ void service_options_clear(struct service_options *options);
 /* "keep", "close" or "drain". */
 const char *service_move_text(uint64_t move_us);
 
+/* Whether peers that dial us are among its sources. */
+bool service_options_take_inbound(const struct service_options *options);
+
 const char *service_role_text(enum service_role role);
 MUST_CHECK bool service_role_parse(const char *text, enum service_role *role);
 

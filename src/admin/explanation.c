@@ -65,14 +65,6 @@ static json_t *source_value(const struct explained_source *source,
                   { "held", held_value(report, now_us) });
 }
 
-static bool takes_inbound(const struct service_options *options)
-{
-    for (size_t i = 0; i < options->sources.count; i++)
-        if (strcmp(options->sources.items[i], "inbound:") == 0)
-            return true;
-    return false;
-}
-
 /*
  * What "inbound:" says: the peers that have dialled us.  Where something else
  * is set they are no places, and so not told.
@@ -100,7 +92,7 @@ static json_t *sources_value(const struct explained_service *service,
 {
     json_t *array = json_array();
 
-    if (takes_inbound(service->options))
+    if (service_options_take_inbound(service->options))
         array = append(array, inbound_value(service, spots));
     for (size_t i = 0; i < service->source_count; i++)
         array = append(array, source_value(&service->sources[i], now_us));

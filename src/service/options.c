@@ -98,6 +98,14 @@ const char *service_move_text(uint64_t move_us)
                                            : "drain";
 }
 
+bool service_options_take_inbound(const struct service_options *options)
+{
+    for (size_t i = 0; i < options->sources.count; i++)
+        if (strcmp(options->sources.items[i], "inbound:") == 0)
+            return true;
+    return false;
+}
+
 const char *service_role_text(enum service_role role)
 {
     ASSERT((size_t)role < SERVICE_ROLES);

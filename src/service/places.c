@@ -64,13 +64,8 @@ static void leave_peer(struct switchboard *board, const struct peer *peer)
 
 static bool takes_inbound(const struct service *service)
 {
-    if (service->options.role != SERVICE_CONSUME || service->is_removed ||
-        service->is_set)
-        return false;
-    for (size_t i = 0; i < service->options.sources.count; i++)
-        if (strcmp(service->options.sources.items[i], "inbound:") == 0)
-            return true;
-    return false;
+    return service->options.role == SERVICE_CONSUME && !service->is_removed &&
+           !service->is_set && service_options_take_inbound(&service->options);
 }
 
 struct place *places_of_tunnel(const struct service *service,

@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
-#include "support/check_test.h"
+#include "unit/admin/document_test.h"
 #include <jansson.h>
 #include <stdlib.h>
 
@@ -28,14 +28,6 @@ struct fixture {
 };
 
 static const char *const doors[] = { "127.0.0.1:6379", NULL };
-
-static inline struct address at(const char *text)
-{
-    struct address address;
-
-    assert_true(address_parse(&address, text));
-    return address;
-}
 
 static inline void set_place(struct place_survey *place, const char *address,
                              const char *verdict, const char *reason)

@@ -5,7 +5,7 @@
 #include "admin/status.h"
 #include "base/clock.h"
 #include "base/text.h"
-#include "support/check_test.h"
+#include "unit/admin/document_test.h"
 #include <jansson.h>
 #include <stdlib.h>
 
@@ -32,14 +32,6 @@ static const char *const source_texts[] = { "static:10.0.0.1:1",
                                             "dns:db.example.com:1" };
 static const char *const doors[] = { "127.0.0.1:6379", "unix:/run/r", NULL };
 static const char *const gates[] = { "0.0.0.0:7411", NULL };
-
-static inline struct address at(const char *text)
-{
-    struct address address;
-
-    assert_true(address_parse(&address, text));
-    return address;
-}
 
 static inline void set_place(struct place_report *place, const char *address,
                              const char *state, const char *failure)

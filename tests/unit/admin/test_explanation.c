@@ -255,33 +255,19 @@ static void what_the_workers_left_out_is_counted(void **state)
 
 /* ---- without memory ---- */
 
-static size_t allocations, allowed;
-
-static void *count_malloc(size_t size)
+static char *write_document(void *context)
 {
-    return ++allocations > allowed ? NULL : malloc(size);
+    struct fixture *fixture = context;
+
+    return explanation_to_json(&fixture->explanation);
 }
 
 static void without_memory_there_is_no_document_and_no_leak(void **state)
 {
     struct fixture *fixture = *state;
-    size_t needed;
-    char *whole;
 
     set(fixture, &in_force);
-    json_set_alloc_funcs(count_malloc, free);
-    allowed = SIZE_MAX;
-    allocations = 0;
-    whole = explanation_to_json(&fixture->explanation);
-    needed = allocations;
-    assert_true(whole && needed > 100);
-    for (size_t i = 0; i < needed; i++) {
-        allocations = 0;
-        allowed = i;
-        assert_null(explanation_to_json(&fixture->explanation));
-    }
-    free(whole);
-    json_set_alloc_funcs(malloc, free);
+    fail_each_allocation(write_document, fixture);
 }
 
 RUN_TESTS(WITH(a_common_view_is_said_once),

@@ -4,25 +4,13 @@
 
 static char *print(struct fixture *fixture)
 {
-    char *json = explanation_to_json(&fixture->explanation), *text = NULL;
-    size_t length;
-    FILE *to = open_memstream(&text, &length);
-
-    assert_non_null(json);
-    assert_non_null(to);
-    assert_int_equal(explanation_print(json, to), STATUS_OK);
-    fclose(to);
-    free(json);
-    return text;
+    return words_of(explanation_to_json(&fixture->explanation),
+                    explanation_print);
 }
 
 static void print_expects(struct fixture *fixture, const char *expected)
 {
-    char *text = print(fixture);
-
-    if (!strstr(text, expected))
-        fail_msg("no \"%s\" in:\n%s", expected, text);
-    free(text);
+    expect_words(print(fixture), expected);
 }
 
 static void people_read_it_from_top_to_bottom(void **state)

@@ -3,25 +3,12 @@
 
 static char *print(struct fixture *fixture)
 {
-    char *json = status_to_json(&fixture->document), *text = NULL;
-    size_t length;
-    FILE *to = open_memstream(&text, &length);
-
-    assert_non_null(json);
-    assert_non_null(to);
-    assert_int_equal(status_print(json, to), STATUS_OK);
-    fclose(to);
-    free(json);
-    return text;
+    return words_of(status_to_json(&fixture->document), status_print);
 }
 
 static void print_expects(struct fixture *fixture, const char *expected)
 {
-    char *text = print(fixture);
-
-    if (!strstr(text, expected))
-        fail_msg("no \"%s\" in:\n%s", expected, text);
-    free(text);
+    expect_words(print(fixture), expected);
 }
 
 static void heal(struct fixture *fixture)
