@@ -286,7 +286,9 @@ def test_an_http_service_is_fit_by_its_status(box):
     health["expect"] = 503
     assert ambassador.reload().returncode == 0
     wait_state(ambassador, server, "up")
-    assert "GET /unavailable HTTP/1.1" in server.access_log.read_text()
+    wait_until(lambda: any(request == "GET /unavailable HTTP/1.1"
+                           for _, _, request in server.logged()),
+               10, "nginx wrote the question down")
 
 
 def test_a_check_says_that_it_is_its_own_where_that_is_wanted(box):

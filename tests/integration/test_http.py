@@ -6,7 +6,7 @@ import os
 import pytest
 
 from harness.pair import KIND
-from harness.processes import run
+from harness.processes import run, wait_until
 from harness.servers import need, nginx
 
 MIB = 1 << 20
@@ -61,6 +61,6 @@ def test_the_service_learns_the_applications_address(box, make_pair):
         done = run(["curl", "-sSf", "--interface", source,
                     f"http://{pair.address}/small"])
         assert done.stdout == "small\n"
-    lines = server.access_log.read_text(encoding="ascii").splitlines()
-    assert [line.split("|")[0] for line in lines] == \
+    wait_until(lambda: len(server.logged()) >= 2, 10, "nginx wrote both down")
+    assert [told for told, _, _ in server.logged()] == \
         ["127.0.0.1", "127.0.0.77"]

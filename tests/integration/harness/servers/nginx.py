@@ -46,10 +46,18 @@ class Nginx:
         self.folder = box.path("nginx")
         (self.folder / "www").mkdir(parents=True)
         (self.folder / "in").mkdir()
-        self.access_log = self.folder / "access.log"
+        self._access_log = self.folder / "access.log"
         path = box.write("nginx.conf", CONFIGURATION.format(
             folder=self.folder, port=self.port, options=options,
             user="user root;" if os.getuid() == 0 else ""))
         self.process = box.start("nginx", ["nginx", "-c", str(path), "-e",
                                            "stderr"])
         wait_until(lambda: answers(self.address), 10, "nginx listens")
+
+    def logged(self):
+        """What it has written of each request so far: the address that the
+        PROXY header told, the one that connected, the request line. It
+        writes after it has answered: whoever has the answer waits for this.
+        """
+        lines = self._access_log.read_text(encoding="ascii").splitlines()
+        return [tuple(line.split("|")) for line in lines]
