@@ -56,6 +56,17 @@ announcement_open(const struct announcement_options *options,
                   struct announcement **announcement);
 void announcement_close(struct announcement *announcement); /* accepts NULL */
 
+/*
+ * From now on another host, family, port, weight or priority is told, in place
+ * of what was: those who look never see us gone, except that multicast DNS
+ * cannot change an address so.  Everything else of |options| is ignored.  What
+ * is the same already is not told again.  STATUS_CONFIG as above; then, and
+ * without memory, nothing changes.
+ */
+MUST_CHECK enum status
+announcement_change(struct announcement *announcement,
+                    const struct announcement_options *options);
+
 const char *announcement_text(const struct announcement *announcement);
 void announcement_report(const struct announcement *announcement,
                          struct announcement_report *report);

@@ -21,6 +21,8 @@ struct announcer_kind {
     bool (*is_valid)(const char *rest, char *error, size_t size);
     enum status (*open)(struct announcement *announcement, const char *rest,
                         struct announcer **announcer);
+    /* announcement_options() says something else than it did. */
+    void (*change)(struct announcer *announcer);
     void (*close)(struct announcer *announcer);
 };
 

@@ -44,8 +44,9 @@ void presence_free(
 
 /*
  * Announce what the offers among |services| say, at |place|, and nothing else:
- * what is announced already and would be the same is not touched.  Without
- * memory some are missing, and the log says so.
+ * what is announced already says something else from now on, if it is to, and
+ * is not touched otherwise.  Without memory some are missing or say what they
+ * said, and the log tells.
  */
 void presence_set(struct presence *presence,
                   const struct service_options *services, size_t count,

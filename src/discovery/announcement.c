@@ -158,16 +158,40 @@ static bool can_be(const struct announcement_options *options)
             address_from_ip(&address, options->host, options->port));
 }
 
+/* What is told of us, and may change. */
+static bool copy_place(struct announcement *announcement,
+                       const struct announcement_options *options)
+{
+    char *host = options->host ? strdup(options->host) : NULL;
+
+    if (options->host && !host)
+        return false;
+    free(announcement->host);
+    announcement->options.host = announcement->host = host;
+    announcement->options.family = options->family;
+    announcement->options.port = options->port;
+    announcement->options.weight = options->weight;
+    announcement->options.priority = options->priority;
+    return true;
+}
+
+static bool is_same_place(const struct announcement_options *one,
+                          const struct announcement_options *other)
+{
+    return strcmp(one->host ? one->host : "", other->host ? other->host : "") ==
+               0 &&
+           one->family == other->family && one->port == other->port &&
+           one->weight == other->weight && one->priority == other->priority;
+}
+
 static bool copy_options(struct announcement *announcement,
                          const struct announcement_options *options)
 {
     announcement->options = *options;
     announcement->options.text = announcement->text = strdup(options->text);
     announcement->options.name = announcement->name = strdup(options->name);
-    if (options->host)
-        announcement->options.host = announcement->host = strdup(options->host);
     return announcement->text && announcement->name &&
-           (!options->host || announcement->host);
+           copy_place(announcement, options);
 }
 
 enum status announcement_open(const struct announcement_options *options,
@@ -193,6 +217,27 @@ enum status announcement_open(const struct announcement_options *options,
         return status;
     }
     *result = announcement;
+    return STATUS_OK;
+}
+
+enum status announcement_change(struct announcement *announcement,
+                                const struct announcement_options *options)
+{
+    struct announcement_options wanted = *options;
+
+    wanted.text = announcement->text;
+    wanted.name = announcement->name;
+    if (!can_be(&wanted))
+        return STATUS_CONFIG;
+    if (is_same_place(&announcement->options, &wanted))
+        return STATUS_OK;
+    if (!copy_place(announcement, &wanted))
+        return STATUS_NO_MEMORY;
+    LOG(LOG_INFO, "announcement_changed",
+        log_text("announcement", announcement->text),
+        log_number("weight", options->weight),
+        log_number("priority", options->priority));
+    announcement->kind->change(announcement->announcer);
     return STATUS_OK;
 }
 

@@ -12,6 +12,7 @@
 #include <avahi-common/alternative.h>
 #include <avahi-common/error.h>
 #include <avahi-common/malloc.h>
+#include <avahi-common/strlst.h>
 #include <avahi-core/publish.h>
 #include <ifaddrs.h>
 #include <net/if.h>
@@ -34,6 +35,7 @@ struct mdns_announcer {
     char type[64];
     char name[MAX_NAME]; /* with a number, once it was taken */
     char host[MAX_HOST]; /* the name of our addresses */
+    uint16_t port;       /* that is published */
     size_t place_count;
     struct place places[MAX_PLACES];
     struct mdns_server *server;
@@ -159,21 +161,35 @@ static int add_host(struct mdns_announcer *self)
     return error;
 }
 
-static int add_records(struct mdns_announcer *self)
+/* What TXT says.  NULL without memory. */
+static AvahiStringList *texts_of(struct mdns_announcer *self)
 {
     const struct announcement_options *options =
         announcement_options(announcement_of(self));
-    char weight[32], priority[32];
+    AvahiStringList *texts =
+        avahi_string_list_add_printf(NULL, "weight=%u", options->weight);
+
+    return avahi_string_list_add_printf(texts, "priority=%u",
+                                        options->priority);
+}
+
+static int add_records(struct mdns_announcer *self)
+{
+    AvahiStringList *texts;
     int error = add_host(self);
 
-    text_format(weight, sizeof(weight), "weight=%u", options->weight);
-    text_format(priority, sizeof(priority), "priority=%u", options->priority);
     if (error < 0)
         return error;
-    return avahi_server_add_service(self->avahi, self->group, AVAHI_IF_UNSPEC,
-                                    AVAHI_PROTO_UNSPEC, 0, self->name,
-                                    self->type, NULL, self->host, options->port,
-                                    weight, priority, NULL);
+    self->port = announcement_options(announcement_of(self))->port;
+    texts = texts_of(self);
+    if (!texts)
+        return AVAHI_ERR_NO_MEMORY;
+    error = avahi_server_add_service_strlst(self->avahi, self->group,
+                                            AVAHI_IF_UNSPEC, AVAHI_PROTO_UNSPEC,
+                                            0, self->name, self->type, NULL,
+                                            self->host, self->port, texts);
+    avahi_string_list_free(texts);
+    return error;
 }
 
 static void register_service(struct mdns_announcer *self)
@@ -247,6 +263,43 @@ static void on_timer(struct loop_timer *timer)
     loop_timer_start(timer, look_again_us);
     if (self->group && take_places(self))
         register_service(self);
+}
+
+static int update_texts(struct mdns_announcer *self)
+{
+    AvahiStringList *texts = texts_of(self);
+    int error;
+
+    if (!texts)
+        return AVAHI_ERR_NO_MEMORY;
+    error = avahi_server_update_service_txt_strlst(self->avahi, self->group,
+                                                   AVAHI_IF_UNSPEC,
+                                                   AVAHI_PROTO_UNSPEC, 0,
+                                                   self->name, self->type, NULL,
+                                                   texts);
+    avahi_string_list_free(texts);
+    return error;
+}
+
+/* TXT alone can be replaced where it is; all else goes, and comes again. */
+static void mdns_change(struct announcer *announcer)
+{
+    struct mdns_announcer *self =
+        CONTAINER_OF(announcer, struct mdns_announcer, announcer);
+    bool has_moved =
+        take_places(self) ||
+        self->port != announcement_options(announcement_of(self))->port;
+    int error;
+
+    if (!self->group)
+        return; /* on_running() tells it */
+    if (has_moved || avahi_s_entry_group_is_empty(self->group)) {
+        register_service(self);
+        return;
+    }
+    error = update_texts(self);
+    if (error < 0)
+        fail(self, error);
 }
 
 static void on_running(void *context, AvahiServer *avahi)
@@ -327,4 +380,5 @@ const struct announcer_kind mdns_announcer_kind = { .scheme = "mdns",
                                                     .needs_ip = true,
                                                     .is_valid = mdns_is_valid,
                                                     .open = mdns_open,
+                                                    .change = mdns_change,
                                                     .close = mdns_close };

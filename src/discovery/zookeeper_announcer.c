@@ -5,7 +5,8 @@
  *
  *   connected --> create --> made, and told when somebody deletes it
  *                   |  no such node: create its parents, then again
- *                   |  it exists and is of this session: made
+ *                   |  it exists and is of this session: made, once it says
+ *                   |  what we say
  *                   |  it exists and says what we say: it is what we were
  *                   |  before we were started again; replaced, in one step
  *                   `- it exists and is another's: wait until it goes
@@ -34,6 +35,7 @@ struct zookeeper_announcer {
     char parent[512];        /* the part of the place's path that is made */
     char data[1024];
     struct target target; /* what |data| says */
+    int64_t owner;        /* the session that made our node; 0: not there */
     char created[600];
     zoo_op_t operations[2]; /* of a replacement under way */
     zoo_op_result_t results[2];
@@ -119,6 +121,9 @@ static void watch(struct zookeeper_announcer *self)
 
 static void made(struct zookeeper_announcer *self)
 {
+    zhandle_t *handle = zookeeper_session_handle(self->session);
+
+    self->owner = handle ? zoo_client_id(handle)->client_id : 0;
     announcement_made(self->announcer.announcement, self->path);
     watch(self);
 }
@@ -152,13 +157,42 @@ static void replace(struct zookeeper_announcer *self, int version)
         retry_later(self);
 }
 
+static void on_told(int code, const struct Stat *about, const void *context)
+{
+    (void)about;
+    on_replaced(code, context);
+}
+
+/* The node is ours, but says what we said once. */
+static void tell(struct zookeeper_announcer *self, int version)
+{
+    zhandle_t *handle = zookeeper_session_handle(self->session);
+
+    if (!handle ||
+        zoo_aset(handle, self->path, self->data, (int)strlen(self->data),
+                 version, on_told, self) != ZOK)
+        retry_later(self);
+}
+
+/* Whether the |length| bytes of a node tell the place that we tell. */
+static bool is_our_place(const struct zookeeper_announcer *self,
+                         const char *data, size_t length)
+{
+    struct member member;
+    char error[128];
+
+    return member_parse(&member, data, length, error, sizeof(error)) ==
+               STATUS_OK &&
+           strcmp(member.target.host, self->target.host) == 0 &&
+           member.target.port == self->target.port;
+}
+
 static void on_found(int code, const char *data, int length,
                      const struct Stat *about, const void *context)
 {
     struct zookeeper_announcer *self = self_of(context);
+    size_t size = length > 0 && data ? (size_t)length : 0;
     zhandle_t *handle;
-    struct member member;
-    char error[128];
 
     if (code == ZCLOSING)
         return;
@@ -167,15 +201,13 @@ static void on_found(int code, const char *data, int length,
         create(self);
     } else if (code != ZOK || !handle) {
         on_error(self, code);
-    } else if (member_parse(&member, data ? data : "",
-                            length > 0 ? (size_t)length : 0, error,
-                            sizeof(error)) == STATUS_OK &&
-               strcmp(member.target.host, self->target.host) == 0 &&
-               member.target.port == self->target.port) {
-        if (about->ephemeralOwner == zoo_client_id(handle)->client_id)
+    } else if (about->ephemeralOwner == zoo_client_id(handle)->client_id) {
+        if (size == strlen(self->data) && memcmp(data, self->data, size) == 0)
             made(self);
         else
-            replace(self, about->version);
+            tell(self, about->version);
+    } else if (is_our_place(self, data, size)) {
+        replace(self, about->version);
     } else {
         announcement_failed(self->announcer.announcement,
                             "%s is taken by somebody else", self->path);
@@ -286,11 +318,29 @@ static bool describe(struct zookeeper_announcer *self)
                          sizeof(self->data));
 }
 
+static void on_removed(int code, const void *context)
+{
+    if (code == ZOK || code == ZNONODE)
+        self_of(context)->owner = 0;
+}
+
+/* What we said is no longer true, and nothing else can be said. */
+static void take_back(struct zookeeper_announcer *self, zhandle_t *handle)
+{
+    if (self->owner == zoo_client_id(handle)->client_id)
+        zoo_adelete(handle, self->path, -1, on_removed, self);
+    retry_later(self);
+}
+
 static void create(struct zookeeper_announcer *self)
 {
     zhandle_t *handle = zookeeper_session_handle(self->session);
 
-    if (!handle || !describe(self) ||
+    if (handle && !describe(self)) {
+        take_back(self, handle);
+        return;
+    }
+    if (!handle ||
         zoo_acreate(handle, self->path, self->data, (int)strlen(self->data),
                     acl_of(self), ZOO_EPHEMERAL, on_created, self) != ZOK)
         retry_later(self);
@@ -306,6 +356,14 @@ static void on_timer(struct loop_timer *timer)
         create(self);
         zookeeper_session_send(self->session);
     }
+}
+
+static void zookeeper_change(struct announcer *announcer)
+{
+    struct zookeeper_announcer *self =
+        CONTAINER_OF(announcer, struct zookeeper_announcer, announcer);
+
+    loop_timer_start(&self->timer, 0);
 }
 
 static void on_connected(void *context)
@@ -371,5 +429,6 @@ const struct announcer_kind zookeeper_announcer_kind = {
     .form = "zookeeper:SERVER,SERVER/PATH",
     .is_valid = zookeeper_is_valid,
     .open = zookeeper_start,
+    .change = zookeeper_change,
     .close = zookeeper_stop
 };

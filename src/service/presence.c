@@ -9,13 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One announcement, and what it was opened with. */
+/* That one service is here, in one registry. */
 struct notice {
     struct list node;
     char service[TEXT_MAX_NAME + 1];
-    struct presence_place place;
-    uint16_t weight;
-    uint16_t priority;
     struct announcement *announcement; /* owned */
     bool is_wanted;                    /* by what is being set */
 };
@@ -113,34 +110,33 @@ void presence_free(struct presence *presence)
 
 /* ---- what is announced ---- */
 
-static enum status announce(struct presence *presence,
-                            const struct service_options *service,
-                            const char *text,
-                            const struct presence_place *place)
+static struct notice *find(const struct presence *presence, const char *service,
+                           const char *text)
 {
-    struct notice *notice = calloc(1, sizeof(*notice));
-    char name[PRESENCE_NAME];
-    struct announcement_options options = {
-        .text = text,
-        .world = presence->world,
-        .name = name,
-        .host = place->host[0] != '\0' ? place->host : NULL,
-        .family = place->family,
-        .port = place->port,
-        .weight = (uint16_t)service->announce_weight,
-        .priority = (uint16_t)service->announce_priority
-    };
+    LIST_EACH(&presence->notices, node)
+    {
+        struct notice *notice = LIST_ITEM(node, struct notice, node);
+
+        if (strcmp(notice->service, service) == 0 &&
+            strcmp(announcement_text(notice->announcement), text) == 0)
+            return notice;
+    }
+    return NULL;
+}
+
+static enum status announce(struct presence *presence, const char *service,
+                            const struct announcement_options *options)
+{
+    struct notice *notice = find(presence, service, options->text);
     enum status status;
 
+    if (notice)
+        return announcement_change(notice->announcement, options);
+    notice = calloc(1, sizeof(*notice));
     if (!notice)
         return STATUS_NO_MEMORY;
-    presence_name(service->name, presence->node, name);
-    memcpy(notice->service, service->name, sizeof(notice->service));
-    notice->place = *place;
-    notice->weight = options.weight;
-    notice->priority = options.priority;
-    notice->is_wanted = true;
-    status = announcement_open(&options, &notice->announcement);
+    text_format(notice->service, sizeof(notice->service), "%s", service);
+    status = announcement_open(options, &notice->announcement);
     if (status != STATUS_OK) {
         free(notice);
         return status;
@@ -149,29 +145,37 @@ static enum status announce(struct presence *presence,
     return STATUS_OK;
 }
 
-static struct notice *find(const struct presence *presence,
-                           const struct service_options *service,
-                           const char *text, const struct presence_place *place)
+static void announce_all(struct presence *presence,
+                         const struct service_options *service,
+                         const struct presence_place *place)
 {
-    LIST_EACH(&presence->notices, node)
-    {
-        struct notice *notice = LIST_ITEM(node, struct notice, node);
+    char name[PRESENCE_NAME];
+    struct announcement_options options = {
+        .world = presence->world,
+        .name = name,
+        .host = place->host[0] != '\0' ? place->host : NULL,
+        .family = place->family,
+        .port = place->port,
+        .weight = (uint16_t)service->announce_weight,
+        .priority = (uint16_t)service->announce_priority
+    };
 
-        if (strcmp(notice->service, service->name) == 0 &&
-            strcmp(announcement_text(notice->announcement), text) == 0 &&
-            strcmp(notice->place.host, place->host) == 0 &&
-            notice->place.port == place->port &&
-            notice->place.family == place->family &&
-            notice->weight == service->announce_weight &&
-            notice->priority == service->announce_priority)
-            return notice;
+    presence_name(service->name, presence->node, name);
+    for (size_t i = 0; i < service->announce.count; i++) {
+        enum status status;
+
+        options.text = service->announce.items[i];
+        status = announce(presence, service->name, &options);
+        if (status != STATUS_OK)
+            LOG(LOG_ERROR, "announcement_missing",
+                log_text("service", service->name),
+                log_text("announcement", options.text),
+                log_status("reason", status));
     }
-    return NULL;
 }
 
 static void keep_wanted(struct presence *presence,
-                        const struct service_options *services, size_t count,
-                        const struct presence_place *place)
+                        const struct service_options *services, size_t count)
 {
     LIST_EACH(&presence->notices, node)
     {
@@ -179,8 +183,8 @@ static void keep_wanted(struct presence *presence,
     }
     for (size_t i = 0; i < count; i++)
         for (size_t j = 0; j < services[i].announce.count; j++) {
-            struct notice *notice = find(presence, &services[i],
-                                         services[i].announce.items[j], place);
+            struct notice *notice =
+                find(presence, services[i].name, services[i].announce.items[j]);
 
             if (notice)
                 notice->is_wanted = true;
@@ -199,21 +203,9 @@ void presence_set(struct presence *presence,
                   const struct service_options *services, size_t count,
                   const struct presence_place *place)
 {
-    keep_wanted(presence, services, count, place);
+    keep_wanted(presence, services, count);
     for (size_t i = 0; i < count; i++)
-        for (size_t j = 0; j < services[i].announce.count; j++) {
-            const char *text = services[i].announce.items[j];
-            enum status status;
-
-            if (find(presence, &services[i], text, place))
-                continue;
-            status = announce(presence, &services[i], text, place);
-            if (status != STATUS_OK)
-                LOG(LOG_ERROR, "announcement_missing",
-                    log_text("service", services[i].name),
-                    log_text("announcement", text),
-                    log_status("reason", status));
-        }
+        announce_all(presence, &services[i], place);
 }
 
 const struct announcement *presence_of(const struct presence *presence,

@@ -152,7 +152,7 @@ def offerer(box, authority, name, service, announce, namespace=None, **more):
     return Ambassador(box, name, document, namespace)
 
 
-def consumer(box, authority, source, namespace=None, listen=None):
+def consumer(box, authority, source, namespace=None, listen=None, **more):
     """One that knows nothing of them but the registry."""
     leaf = authority.issue("web-1", file=box.name("leaf-web"))
     near = Ambassador(box, "near", {
@@ -160,7 +160,7 @@ def consumer(box, authority, source, namespace=None, listen=None):
         "consume": {"redis": {
             "listen": listen or any_port(), "from": [source],
             "peer": [authority.identity("db-*")],
-            "balance": "round-robin"}}}, namespace)
+            "balance": "round-robin", **more}}}, namespace)
     near.address = near.document["consume"]["redis"]["listen"]
     return near.start()
 
@@ -169,6 +169,13 @@ def announcements(ambassador, service="redis"):
     """What its status says of them."""
     return [one["announcements"] for one in ambassador.status()["services"]
             if (one["name"], one["role"]) == (service, "offer")][0]
+
+
+def weights(near):
+    """Of the endpoints that a consumer has heard of, the least first."""
+    (explained,) = json.loads(near.command(
+        "explain", "redis", "--json", check=True).stdout)["roles"]
+    return sorted(one["weight"] for one in explained["endpoints"])
 
 
 def changed(ambassador, change):
@@ -331,22 +338,58 @@ def test_reload_makes_moves_and_takes_back(box, authority, registry):
 
 
 def test_a_change_of_what_is_told_fails_nobody(box, authority, registry):
-    far = offerer(box, authority, "one", Keeper("one").source, registry.text())
-    far.start()
-    near = consumer(box, authority, registry.text())
+    """Of two, so that the one which changes would be missed if it went: its
+    connections would be reset by on_move, as those of the other are not."""
+    services = {name: Keeper(name) for name in ("one", "two")}
+    far, other = (
+        offerer(box, authority, name, services[name].source,
+                registry.text()).start() for name in ("one", "two"))
+    registry.wait_for("redis@one", "redis@two")
+    near = consumer(box, authority, registry.text(), on_move="close")
     near.wait_for("redis")
-    talk, load = Talk(near.address), Load(near.address)
+    wait_for_all(near.address, "one", "two")
+    talks, load = [Talk(near.address) for _ in range(8)], Load(near.address)
+    assert {talk.name for talk in talks} == {"one", "two"}
     for weight in (2, 3):
         reload(far, lambda offer, weight=weight:
                offer.update(announce_weight=weight))
-        wait_until(lambda weight=weight: registry.names() and registry.member(
+        wait_until(lambda weight=weight: registry.member(
             "redis@one")["weight"] == weight, 10, "it is told")
+        wait_until(lambda weight=weight: weight in weights(near), 5,
+                   "it is heard")
         done = len(load.names)
         wait_until(lambda done=done: len(load.names) > done + 20, 20,
                    "connections are made")
     assert load.stop() > 20
-    assert talk.says("all the time")
-    talk.close()
+    assert weights(near) == [1, 3] and other.process.is_running()
+    # Its address: that is another place, and the old one has gone.
+    document = copy.deepcopy(far.document)
+    document["tunnels"]["listen"] = [document["tunnels"]["listen"], any_port()]
+    document["tunnels"]["advertise"] = document["tunnels"]["listen"][1]
+    assert far.reload(document).returncode == 0
+    port = int(document["tunnels"]["advertise"].split(":")[1])
+    wait_until(lambda: registry.member("redis@one")["port"] == port, 10,
+               "its address is told")
+    for talk in talks:
+        if talk.name == "two":
+            assert talk.says("all the time")
+        else:
+            with pytest.raises(ConnectionResetError):
+                wait_until(lambda talk=talk: not talk.says("still?"), 5)
+    wait_for_all(near.address, "one", "two")
+    for talk in talks:
+        talk.close()
+
+
+def test_what_somebody_else_wrote_there_is_mended(box, authority, registry):
+    offerer(box, authority, "one", Keeper("one").source,
+            registry.text()).start()
+    registry.wait_for("redis@one")
+    node = f"{PATH}/redis@one"
+    told, owner = registry.client.get(node), registry.client.owner(node)
+    registry.client.set(node, "10.9.8.7:1")
+    wait_until(lambda: registry.client.get(node) == told, 10, "it is mended")
+    assert registry.client.owner(node) == owner
 
 
 def test_weights_and_priorities_are_heeded(box, authority, registry):
@@ -418,7 +461,7 @@ def test_of_a_wildcard_the_registry_says_where_we_are(box, authority,
     assert "where we do not listen" in announcements(far)[0]["failure"]
     shown = far.command("status", check=True).stdout
     assert "redis: not announced at zookeeper:" in shown, shown
-    assert registry.names() == []
+    registry.wait_for()
 
 
 def test_what_is_advertised_is_told_instead(box, authority, registry):
@@ -579,8 +622,14 @@ def test_redis_is_found_on_the_local_network(box, authority, hosts, tmp_path):
     assert stays.communicate()[0].strip() == ""
     assert far[0].process.wait(40) == 0
 
-    # A reload without it: taken back; with it: there again.
+    # What it says changes where it is: it is never gone meanwhile.
     document = copy.deepcopy(far[1].document)
+    document["offer"]["redis"]["announce_weight"] = 5
+    before = len(near.process.log)
+    assert far[1].reload(document).returncode == 0
+    wait_until(lambda: weights(near) == [5], 5, "its weight is heard")
+    assert "removed=1" not in near.process.log[before:]
+    # A reload without it: taken back; with it: there again.
     without = copy.deepcopy(document)
     del without["offer"]["redis"]["announce"]
     del without["offer"]["redis"]["announce_weight"]

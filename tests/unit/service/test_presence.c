@@ -121,7 +121,7 @@ static void change_text(struct fixture *fixture)
     fixture->services[0].announce.items[0][6] = 'z';
 }
 
-static void what_would_say_something_else_is_made_anew(void **state)
+static void what_says_something_else_goes_on_under_its_text(void **state)
 {
     static void (*const changes[])(struct fixture *) = {
         change_weight, change_priority, change_port,
@@ -131,10 +131,13 @@ static void what_would_say_something_else_is_made_anew(void **state)
 
     set(fixture, 2);
     for (size_t i = 0; i < ARRAY_LENGTH(changes); i++) {
+        const struct announcement *before = of(fixture, "redis", 0);
         const struct announcement_options *told;
 
         changes[i](fixture);
         set(fixture, 2);
+        if (changes[i] != change_text)
+            assert_ptr_equal(of(fixture, "redis", 0), before);
         told = announcement_options(of(fixture, "redis", 0));
         assert_null(of(fixture, "redis", 1));
         assert_string_equal(told->text, fixture->services[0].announce.items[0]);
@@ -234,6 +237,6 @@ static void names_are_never_too_long_and_never_the_same(void **state)
 
 RUN_TESTS(WITH(all_that_is_offered_is_announced_until_it_is_not),
           WITH(what_stays_the_same_is_not_touched),
-          WITH(what_would_say_something_else_is_made_anew),
+          WITH(what_says_something_else_goes_on_under_its_text),
           TEST(a_place_is_a_host_perhaps_with_its_port),
           TEST(names_are_never_too_long_and_never_the_same))
