@@ -98,13 +98,16 @@ def test_endings_of_either_side(box, stage, who, ending, moment, long):
     if moment == MOMENTS[0]:
         pair.chaos.blackhole(False)
         time.sleep(0.2)
-    if ending == "kill":
-        client.process.kill()
-    else:
-        client.totals(60)
     cell = f"{ending} by the {who}, {moment}"
     keys = range((seed << 32) + 1, (seed << 32) + 1 + count)
     log = pair.box.processes[0]
+    if ending == "kill":
+        if moment != MOMENTS[0]:
+            wait_until(lambda: verify.begun(log.log).issuperset(keys), 20,
+                       f"{cell}: all have begun")
+        client.process.kill()
+    else:
+        client.totals(60)
     if who == "application":
         def arrived():
             seen = verify.parse(log.log)

@@ -12,8 +12,8 @@
  *
  * Each says on standard output what it saw, one line a connection:
  *   key=1f sent=100 writing=none got=100 of=100 end=fin bad=no ms=12
- * The server starts with a line "listening PORT" for each address.  The
- * client ends with one line of totals and by 1 if a transfer was not exact.
+ * The server starts with a line "listening PORT" for each address, and says
+ * "begun=1f" when it has a connection's plan.  The client ends with one line of totals and by 1 if a transfer was not exact.
  */
 #include "endpoint.h"
 #include "transfer.h"
@@ -141,6 +141,7 @@ static void *serve_one(void *context)
         result.bad = true;
         close(accepted->fd);
     } else {
+        printf("begun=%llx\n", (unsigned long long)plan.key);
         result = transfer_run(accepted->fd, &plan, false, accepted->timeout_ms);
     }
     tell(plan.key, &result, plan.up.bytes, began);

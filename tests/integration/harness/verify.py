@@ -43,6 +43,12 @@ def parse(log):
     return seen
 
 
+def begun(log):
+    """The keys of the transfers that have begun."""
+    return {int(line.split("=")[1], 16) for line in log.splitlines()
+            if line.startswith("begun=")}
+
+
 class Server:
     """A service that does what each client's plan says."""
 
