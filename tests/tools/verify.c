@@ -13,7 +13,9 @@
  * Each says on standard output what it saw, one line a connection:
  *   key=1f sent=100 writing=none got=100 of=100 end=fin bad=no ms=12
  * The server starts with a line "listening PORT" for each address, and says
- * "begun=1f" when it has a connection's plan.  The client ends with one line of totals and by 1 if a transfer was not exact.
+ * "begun=1f" when it has a connection's plan.  SIGUSR1 ends it with a reset of
+ * every connection, where a kill would let the kernel send a FIN.  The client
+ * ends with one line of totals and by 1 if a transfer was not exact.
  */
 #include "endpoint.h"
 #include "transfer.h"
@@ -28,7 +30,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_CONCURRENCY = 8192, MAX_ADDRESSES = 8, STACK_BYTES = 256 * 1024 };
+enum {
+    MAX_CONCURRENCY = 8192,
+    MAX_ADDRESSES = 8,
+    MAX_DESCRIPTORS = 16384,
+    STACK_BYTES = 256 * 1024
+};
 
 struct range {
     uint64_t low, high;
@@ -162,6 +169,16 @@ static void start_thread(void *(*run)(void *), void *context)
     pthread_attr_destroy(&attributes);
 }
 
+static void reset_all(int signal_number)
+{
+    const struct linger at_once = { .l_onoff = 1 };
+
+    (void)signal_number;
+    for (int fd = 0; fd < MAX_DESCRIPTORS; fd++)
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    _exit(0);
+}
+
 struct listening {
     int fd;
     int timeout_ms;
@@ -194,6 +211,7 @@ static int serve(int argc, char **argv)
     int addresses = 0;
     int timeout_ms = 60000;
 
+    signal(SIGUSR1, reset_all);
     for (int i = 2; i < argc; i++) {
         if (strcmp(argv[i], "--timeout") == 0 && i + 1 < argc) {
             timeout_ms = atoi(argv[++i]) * 1000;

@@ -2,6 +2,7 @@
 """tests/tools/verify: every byte and every ending."""
 import os
 import pathlib
+import signal
 
 from .ports import free_port
 from .processes import wait_until
@@ -58,6 +59,11 @@ class Server:
             "verify-server", [PROGRAM, "serve", self.address, "--timeout",
                               str(timeout)], namespace=namespace)
         self.process.says("listening")
+
+    def reset(self):
+        """End it, every connection by a reset: none looks complete."""
+        self.process.signal(signal.SIGUSR1)
+        self.process.wait()
 
     def seen(self, count=0, timeout=15):
         """What it saw by key, once it has seen |count| transfers end.
