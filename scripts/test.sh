@@ -69,7 +69,7 @@ run_ctest() {
         printf '%s: ctest failed\n' "$part"
 }
 
-# run_pytest PART BINARY OPTION...: two files at a time, since tests wait more
+# run_pytest PART BINARY OPTION...: four files at a time, since tests wait more
 # than they compute.
 run_pytest() {
     local part=$1 binary=$2 status
@@ -77,7 +77,7 @@ run_pytest() {
     need_packages $test_packages
     build release verify watch_source announce_service || return
     ENTENTE_BINARY=$root/$binary "$python" -m pytest -q \
-        -p no:cacheprovider -n 2 --dist loadfile \
+        -p no:cacheprovider -n 4 --dist loadfile \
         --rootdir tests/integration tests/integration \
         --junitxml "$results/$part.xml" "$@"
     status=$?
