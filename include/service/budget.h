@@ -25,6 +25,9 @@ void budget_pay_in(struct budget *budget, uint32_t percent);
 /* May a retry be made now?  If so it is paid. */
 MUST_CHECK bool budget_take(struct budget *budget, uint64_t now_us);
 
+/* The retry that was paid could not be made. */
+void budget_give_back(struct budget *budget);
+
 /* When the next may be made. */
 uint64_t budget_next_us(const struct budget *budget, uint64_t now_us);
 #endif

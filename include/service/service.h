@@ -53,6 +53,7 @@ struct service {
     bool is_removed;      /* goes with its last passage */
     bool was_usable;      /* as last told */
     bool is_set;          /* where it is, by an operator: nowhere else */
+    bool is_look_due;     /* |timer| is about to expire for those that wait */
 
     bool is_offered_nowhere; /* consumed: they say so at every place */
 

@@ -46,6 +46,11 @@ bool budget_take(struct budget *budget, uint64_t now_us)
     return true;
 }
 
+void budget_give_back(struct budget *budget)
+{
+    add(budget, HUNDREDTHS);
+}
+
 uint64_t budget_next_us(const struct budget *budget, uint64_t now_us)
 {
     if (budget->hundredths >= HUNDREDTHS)

@@ -5,11 +5,51 @@
 #include "service/moving.h"
 #include "tunnel/tunnel.h"
 
+/* ---- waiting ---- */
+
+/* At once, but not from inside of what is happening. */
+static void look_soon(struct service *service)
+{
+    if (service->waiting_count == 0)
+        return;
+    service->is_look_due = true;
+    loop_timer_start(&service->timer, 0);
+}
+
+/* Look again when a place has rested, or the first must give up. */
+static void plan_next_look(struct service *service)
+{
+    uint64_t now_us = loop_now_us(service->host->loop);
+    uint64_t next_us = pool_next_us(&service->pool, now_us);
+    struct list *first = list_first(&service->waiting);
+    uint64_t until_us;
+
+    if (!first) {
+        service->is_look_due = false;
+        loop_timer_stop(&service->timer);
+        return;
+    }
+    if (service->is_look_due)
+        return;
+    /* Without a retry left they wait for one to be earned. */
+    until_us = budget_next_us(&service->budget, now_us);
+    if (until_us > now_us && until_us < next_us)
+        next_us = until_us;
+    until_us = LIST_ITEM(first, struct passage, waiting)->until_us;
+    if (until_us < next_us)
+        next_us = until_us;
+    loop_timer_start(&service->timer, next_us > now_us ? next_us - now_us : 0);
+}
+
+/* ---- beginning and end ---- */
+
 bool passage_begin(struct passage *passage, const struct passage_kind *kind,
                    struct service *service, uint64_t client)
 {
     uint64_t now_us = loop_now_us(service->host->loop);
 
+    if (service->is_look_due) /* what became free is for those that wait */
+        service_retry(service);
     if (service->active >= service->options.max_connections)
         return false;
     passage->kind = kind;
@@ -51,38 +91,19 @@ static void stop_waiting(struct passage *passage)
 void passage_end(struct passage *passage)
 {
     struct service *service = passage->service;
+    bool was_probe = passage->request.is_probe;
 
     leave_place(passage);
     stop_waiting(passage);
     list_remove(&passage->node);
     service->active--;
-    /* Where all were full, one of those that wait may have its place. */
-    if (service->pool.policy.max_per_place > 0 && service->waiting_count > 0)
-        loop_timer_start(&service->timer, 0);
-}
-
-/* ---- waiting ---- */
-
-/* Look again when a place has rested, or the first must give up. */
-static void plan_next_look(struct service *service)
-{
-    uint64_t now_us = loop_now_us(service->host->loop);
-    uint64_t next_us = pool_next_us(&service->pool, now_us);
-    struct list *first = list_first(&service->waiting);
-    uint64_t until_us;
-
-    if (!first) {
-        loop_timer_stop(&service->timer);
-        return;
-    }
-    /* Without a retry left they wait for one to be earned. */
-    until_us = budget_next_us(&service->budget, now_us);
-    if (until_us > now_us && until_us < next_us)
-        next_us = until_us;
-    until_us = LIST_ITEM(first, struct passage, waiting)->until_us;
-    if (until_us < next_us)
-        next_us = until_us;
-    loop_timer_start(&service->timer, next_us > now_us ? next_us - now_us : 0);
+    /*
+     * Where all were full, one of those that wait may have its place; and who
+     * tried a place after a rest, and left before it was known, tries it no
+     * more.
+     */
+    if (service->pool.policy.max_per_place > 0 || was_probe)
+        look_soon(service);
 }
 
 bool passage_choose(struct passage *passage)
@@ -94,8 +115,11 @@ bool passage_choose(struct passage *passage)
         !budget_take(&service->budget, passage->request.now_us))
         return false;
     passage->place = pool_choose(&service->pool, &passage->request);
-    if (!passage->place)
+    if (!passage->place) {
+        if (passage->is_retry) /* it is none without a place */
+            budget_give_back(&service->budget);
         return false;
+    }
     passage->rank = pool_rank(passage->place);
     pool_begin(passage->place);
     return true;
@@ -129,8 +153,21 @@ void passage_reached(struct passage *passage, uint64_t latency_us)
     if (passage->is_left_behind) /* the place went meanwhile */
         loop_timer_start(&service->moving, 0);
     pool_reached(passage->place, latency_us, loop_now_us(service->host->loop));
-    if (was_down && service->waiting_count > 0)
-        loop_timer_start(&service->timer, 0);
+    if (was_down)
+        look_soon(service);
+}
+
+/* Those that come back keep their turn; one may have less time than others. */
+static void line_up(struct service *service, struct passage *passage)
+{
+    struct list *behind = &service->waiting;
+
+    while (behind->previous != &service->waiting &&
+           LIST_ITEM(behind->previous, struct passage, waiting)->until_us >
+               passage->until_us)
+        behind = behind->previous;
+    list_append(behind, &passage->waiting);
+    service->waiting_count++;
 }
 
 bool passage_wait(struct passage *passage)
@@ -143,8 +180,7 @@ bool passage_wait(struct passage *passage)
     if (list_is_empty(&passage->waiting)) {
         if (service->waiting_count >= service->options.max_waiting)
             return false;
-        list_append(&service->waiting, &passage->waiting);
-        service->waiting_count++;
+        line_up(service, passage);
     }
     passage->request.tried_count = 0;
     passage->is_retry = false; /* having waited is price enough */
@@ -161,6 +197,7 @@ static void look_at_waiting(struct service *service)
     list_init(&trying);
     list_splice(&trying, &service->waiting);
     service->waiting_count = 0;
+    service->is_look_due = false;
     while (!list_is_empty(&trying)) {
         struct passage *passage =
             LIST_ITEM(trying.next, struct passage, waiting);

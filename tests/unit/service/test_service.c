@@ -177,6 +177,116 @@ static void who_finds_no_place_knows_why(void **state)
     passage_end(&second.passage);
 }
 
+static void a_retry_that_finds_no_place_costs_nothing(void **state)
+{
+    struct world *world = *state;
+    struct walker walker;
+    uint64_t before;
+
+    add_places(world, 1);
+    begin(world, &walker);
+    assert_true(passage_choose(&walker.passage));
+    passage_failed_there(&walker.passage, "connection refused", true);
+    spend_all(world);
+    world->service.budget.hundredths = before = 500;
+    assert_false(passage_choose(&walker.passage));
+    assert_true(world->service.budget.hundredths >= before);
+    passage_end(&walker.passage);
+}
+
+static void the_next_tries_a_place_when_who_tried_it_leaves(void **state)
+{
+    struct world *world = *state;
+    struct walker first, second;
+
+    add_places(world, 1);
+    begin(world, &first);
+    begin(world, &second);
+    assert_true(passage_choose(&first.passage));
+    passage_failed_there(&first.passage, "connection refused", true);
+    assert_true(passage_wait(&first.passage));
+    assert_true(passage_wait(&second.passage));
+    turn_until(world, &second.retries);
+    assert_non_null(first.passage.place); /* it tries it */
+    assert_null(second.passage.place);
+    second.retries = 0;
+    passage_end(&first.passage);
+    turn_until(world, &second.retries);
+    assert_non_null(second.passage.place);
+    passage_end(&second.passage);
+}
+
+static void nobody_comes_before_those_that_wait(void **state)
+{
+    struct world *world = *state;
+    struct walker first, second, third;
+
+    world->service.pool.policy.max_per_place = 1;
+    add_places(world, 1);
+    begin(world, &first);
+    begin(world, &second);
+    assert_true(passage_choose(&first.passage));
+    assert_true(passage_wait(&second.passage));
+    passage_end(&first.passage);
+    begin(world, &third); /* before those that wait have been told */
+    assert_false(passage_choose(&third.passage));
+    assert_non_null(second.passage.place);
+    passage_end(&second.passage);
+    passage_end(&third.passage);
+}
+
+static void what_became_free_is_told_whatever_comes_between(void **state)
+{
+    struct world *world = *state;
+    struct walker first, second, third;
+
+    world->service.pool.policy.max_per_place = 1;
+    add_places(world, 1);
+    begin(world, &first);
+    begin(world, &second);
+    begin(world, &third);
+    assert_true(passage_choose(&first.passage));
+    assert_true(passage_wait(&second.passage));
+    passage_end(&first.passage);
+    assert_true(passage_wait(&third.passage)); /* plans anew */
+    turn_until(world, &second.retries);
+    assert_non_null(second.passage.place);
+    passage_end(&second.passage);
+    passage_end(&third.passage);
+}
+
+static void who_has_the_least_time_gives_up_first(void **state)
+{
+    struct world *world = *state;
+    struct walker patient, hasty;
+
+    begin(world, &patient);
+    assert_true(passage_wait(&patient.passage));
+    world->service.options.hold_us = 20 * CLOCK_MS; /* by a reload */
+    begin(world, &hasty);
+    assert_true(passage_wait(&hasty.passage));
+    turn_until(world, &hasty.given_up);
+    assert_int_equal(patient.given_up, 0);
+    passage_end(&patient.passage);
+    passage_end(&hasty.passage);
+}
+
+static void who_comes_back_to_wait_has_its_turn_again(void **state)
+{
+    struct world *world = *state;
+    struct walker first, second;
+
+    begin(world, &first);
+    loop_turn(world->loop, 2 * CLOCK_MS);
+    begin(world, &second);
+    assert_true(passage_wait(&second.passage));
+    assert_true(passage_wait(&first.passage)); /* it had been somewhere */
+    assert_ptr_equal(list_first(&world->service.waiting),
+                     &first.passage.waiting);
+    passage_end(&first.passage);
+    passage_end(&second.passage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +298,18 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(who_finds_no_place_knows_why, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_retry_that_finds_no_place_costs_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            the_next_tries_a_place_when_who_tried_it_leaves, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(nobody_comes_before_those_that_wait,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            what_became_free_is_told_whatever_comes_between, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_has_the_least_time_gives_up_first,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            who_comes_back_to_wait_has_its_turn_again, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
