@@ -118,23 +118,42 @@ static bool is_richer(const struct candidate *a, const struct candidate *b)
                                     : a->current > b->current;
 }
 
+static int64_t total_weight(const struct candidate *candidates, size_t count,
+                            const struct tier *tier)
+{
+    int64_t total = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (is_in(tier, &candidates[i]))
+            total += weight_of(&candidates[i]);
+    return total;
+}
+
+static int64_t within(int64_t value, int64_t limit)
+{
+    if (value > limit)
+        return limit;
+    return value < -limit ? -limit : value;
+}
+
 /*
  * Smooth weighted round robin: each gains its weight, the richest is chosen
  * and pays what all gained, so the heavy ones do not come in a row.  Ties go
  * by an order that each pool has drawn, or all who begin would begin at the
- * same one.
+ * same one.  Nobody has or owes more than a round, unless weights were greater
+ * before: what is left of that would take many rounds to level out.
  */
 static size_t round_robin(struct candidate *candidates, size_t count,
                           const struct tier *tier)
 {
     size_t chosen = BALANCE_NONE;
-    int64_t total = 0;
+    int64_t total = total_weight(candidates, count, tier);
 
     for (size_t i = 0; i < count; i++) {
         if (!is_in(tier, &candidates[i]))
             continue;
-        candidates[i].current += weight_of(&candidates[i]);
-        total += weight_of(&candidates[i]);
+        candidates[i].current =
+            within(candidates[i].current, total) + weight_of(&candidates[i]);
         if (chosen == BALANCE_NONE ||
             is_richer(&candidates[i], &candidates[chosen]))
             chosen = i;
@@ -172,11 +191,8 @@ static size_t least_loaded(const struct candidate *candidates, size_t count,
 static size_t pick(const struct candidate *candidates, size_t count,
                    const struct tier *tier, uint64_t random)
 {
-    uint64_t total = 0;
+    uint64_t total = (uint64_t)total_weight(candidates, count, tier);
 
-    for (size_t i = 0; i < count; i++)
-        if (is_in(tier, &candidates[i]))
-            total += (uint64_t)weight_of(&candidates[i]);
     random = total ? random % total : 0;
     for (size_t i = 0; i < count; i++) {
         if (!is_in(tier, &candidates[i]))
@@ -214,38 +230,45 @@ static size_t two_choices(const struct candidate *candidates, size_t count,
                                                                 : first;
 }
 
+/* -log2(|number| / 2^64), in 2^24ths; |number| is not 0. */
+static uint64_t negative_log2(uint64_t number)
+{
+    enum { FRACTION_BITS = 24 };
+    uint64_t exponent = 63 - (uint64_t)__builtin_clzll(number);
+    uint64_t mantissa = (number << (63 - exponent)) >> 32; /* 2^31 is 1 */
+    uint64_t log2 = exponent;
+
+    for (int bit = 0; bit < FRACTION_BITS; bit++) {
+        mantissa *= mantissa;
+        log2 = log2 << 1 | mantissa >> 63;
+        mantissa >>= mantissa >> 63 ? 32 : 31;
+    }
+    return (UINT64_C(64) << FRACTION_BITS) - log2;
+}
+
 /*
  * Rendezvous hashing: each endpoint draws a number for the client and the
- * highest wins, so an endpoint that leaves moves only its own clients.  Weight
- * w draws w times as likely, by w draws of which the best counts.
+ * highest wins, so an endpoint that leaves moves only its own clients.  For
+ * weight w the number's w-th root counts, which is as the best of w draws
+ * would be; or rather its logarithm, a w-th of which is to be small.
  */
 static size_t by_hash(const struct candidate *candidates, size_t count,
                       const struct tier *tier, uint64_t client)
 {
-    enum { MAX_DRAWS = 16 };
     size_t chosen = BALANCE_NONE;
     uint64_t best = 0;
-    int64_t heaviest = 1;
 
-    for (size_t i = 0; i < count; i++)
-        if (is_in(tier, &candidates[i]) && weight_of(&candidates[i]) > heaviest)
-            heaviest = weight_of(&candidates[i]);
     for (size_t i = 0; i < count; i++) {
-        int64_t draws;
+        uint64_t drawn;
 
         if (!is_in(tier, &candidates[i]))
             continue;
-        draws = weight_of(&candidates[i]);
-        if (heaviest > MAX_DRAWS) /* in proportion, at least one */
-            draws = (draws * MAX_DRAWS + heaviest - 1) / heaviest;
-        for (int64_t draw = 0; draw < draws; draw++) {
-            uint64_t score =
-                mix(client ^ mix(candidates[i].key + (uint64_t)draw));
-
-            if (chosen == BALANCE_NONE || score > best) {
-                chosen = i;
-                best = score;
-            }
+        drawn = negative_log2(mix(client ^ mix(candidates[i].key)) | 1);
+        if (chosen == BALANCE_NONE ||
+            drawn * (uint64_t)weight_of(&candidates[chosen]) <
+                best * (uint64_t)weight_of(&candidates[i])) {
+            chosen = i;
+            best = drawn;
         }
     }
     return chosen;

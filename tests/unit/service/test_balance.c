@@ -81,6 +81,21 @@ static void round_robin_is_exact_and_smooth(void **state)
     assert_int_equal(field.chosen[2], 100);
 }
 
+static void round_robin_heeds_new_weights_at_once(void **state)
+{
+    struct field field = make_field(BALANCE_ROUND_ROBIN, 2);
+
+    (void)state;
+    field.candidates[0].weight = 65535;
+    for (int i = 0; i < 30000; i++)
+        choose(&field, 0);
+    field.candidates[0].weight = 1;
+    memset(field.chosen, 0, sizeof(field.chosen));
+    for (int i = 0; i < 100; i++)
+        choose(&field, 0);
+    assert_in_range(field.chosen[0], 48, 52);
+}
+
 static void those_who_begin_together_do_not_begin_at_one_place(void **state)
 {
     uint32_t first[4] = { 0 };
@@ -197,6 +212,30 @@ static void a_hash_keeps_clients_where_they_are(void **state)
     assert_in_range(moved, 300, 500); /* its own, a fifth */
 }
 
+static void a_hash_keeps_clients_whatever_the_weights(void **state)
+{
+    struct field field = make_field(BALANCE_HASH, 4);
+
+    (void)state;
+    field.candidates[0].weight = 1000;
+    field.candidates[1].weight = 300;
+    field.candidates[2].weight = 100;
+    field.candidates[3].weight = 20;
+    for (uint64_t client = 0; client < 20000; client++) {
+        uint64_t key = balance_key(&client, sizeof(client));
+        size_t before = choose(&field, key);
+
+        field.candidates[0].usable = false;
+        assert_true(before == 0 || choose(&field, key) == before);
+        field.candidates[0].usable = true;
+    }
+    choose_many(&field);
+    assert_share(field.chosen[0], 1000.0 / 1420, 5);
+    assert_share(field.chosen[1], 300.0 / 1420, 5);
+    assert_share(field.chosen[2], 100.0 / 1420, 10);
+    assert_share(field.chosen[3], 20.0 / 1420, 20);
+}
+
 /* ---- tiers ---- */
 
 static void only_the_first_tier_that_has_one_counts(void **state)
@@ -268,6 +307,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(round_robin_is_exact_and_smooth),
+        cmocka_unit_test(round_robin_heeds_new_weights_at_once),
         cmocka_unit_test(those_who_begin_together_do_not_begin_at_one_place),
         cmocka_unit_test(every_balance_heeds_weights),
         cmocka_unit_test(weight_nought_is_for_when_nothing_else_is),
@@ -275,6 +315,7 @@ int main(void)
         cmocka_unit_test(least_loaded_has_no_favourite_among_equals),
         cmocka_unit_test(two_choices_shun_what_is_slow_or_loaded),
         cmocka_unit_test(a_hash_keeps_clients_where_they_are),
+        cmocka_unit_test(a_hash_keeps_clients_whatever_the_weights),
         cmocka_unit_test(only_the_first_tier_that_has_one_counts),
         cmocka_unit_test(the_next_tier_helps_where_too_few_are_healthy),
         cmocka_unit_test(it_is_short_when_every_tier_is),
