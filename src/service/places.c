@@ -207,12 +207,17 @@ void places_judge(struct service *service, const struct verdict *verdict)
 /* Nothing that was known of the places is: they are asked something else. */
 void places_forget_verdicts(struct service *service)
 {
-    bool is_asked = service->options.health.protocol != HEALTH_NONE;
+    const struct health_rules *rules = &service->options.health;
+    bool is_asked = rules->protocol != HEALTH_NONE;
 
     LIST_EACH(&service->pool.places, node)
     {
-        pool_judge(LIST_ITEM(node, struct place, node),
-                   is_asked ? FITNESS_NOT_CHECKED : "",
+        struct place *place = LIST_ITEM(node, struct place, node);
+
+        pool_judge(place, is_asked ? FITNESS_NOT_CHECKED : "",
                    loop_now_us(service->host->loop));
+        /* Where a role is wanted still, the first answer will tell. */
+        if (!is_asked || rules->role == HEALTH_ANY_ROLE)
+            place->is_demoted = false;
     }
 }

@@ -308,8 +308,7 @@ static enum status change_service(struct service *service,
     service_cut(service,
                 copy.role == SERVICE_OFFER ? &copy.allow : &copy.peers);
     moving_look(service);
-    if (!asks_alike)
-        service_retry(service);
+    service_retry(service); /* there may be more room now, or other hopes */
     tell_usable(service);
     return STATUS_OK;
 }

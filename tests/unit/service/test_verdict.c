@@ -197,11 +197,39 @@ static void who_loses_its_role_leaves_connections_behind(void **state)
     pair_free(pair);
 }
 
-/* Beside the offered service one that is reached directly, and checked. */
-static void add_direct(struct pair *pair)
+static void who_is_asked_no_more_has_lost_no_role(void **state)
 {
-    struct endpoint endpoint = only_place(pair)->endpoint;
-    struct endpoints *endpoints = endpoints_new(&endpoint, 1);
+    struct pair *pair = new_pair(0);
+    struct service *offered = pair_service(pair, PAIR_OFFERER);
+    struct verdict verdict = { .address = only_place(pair)->endpoint.address,
+                               .is_demoted = true,
+                               .unfit = "it is a replica" };
+    int application, service;
+    char got[2];
+
+    (void)state;
+    application = pair_dial(pair);
+    service = pair_accept(pair);
+    pair_send(pair, application, "up", 2);
+    assert_true(pair_receive(pair, service, got, 2));
+    check(pair, HEALTH_REDIS, 1);
+    switchboard_judge(board_of(pair), SERVICE_OFFER, "echo", &verdict, 1);
+    assert_int_equal(offered->left_behind, 1);
+    check(pair, HEALTH_NONE, 1);
+    assert_false(only_place(pair)->is_demoted);
+    assert_int_equal(offered->left_behind, 0);
+    close(application);
+    close(service);
+    pair_free(pair);
+}
+
+/*
+ * Beside the offered service one that is reached directly, checked or for so
+ * many connections at a time.
+ */
+static void set_direct(struct pair *pair, enum health_protocol protocol,
+                       uint32_t max_per_endpoint)
+{
     struct service_options both[2];
 
     assert_true(
@@ -209,35 +237,75 @@ static void add_direct(struct pair *pair)
                              &pair_service(pair, PAIR_OFFERER)->options));
     service_options_init(&both[1], SERVICE_DIRECT);
     strcpy(both[1].name, "near");
-    both[1].health.protocol = HEALTH_TCP;
+    both[1].health.protocol = protocol;
+    both[1].max_per_endpoint = max_per_endpoint;
     assert_int_equal(switchboard_apply(board_of(pair), both, 2), STATUS_OK);
     service_options_clear(&both[0]);
+}
+
+static void place_direct(struct pair *pair)
+{
+    struct endpoint endpoint = only_place(pair)->endpoint;
+    struct endpoints *endpoints = endpoints_new(&endpoint, 1);
+
     assert_int_equal(switchboard_place(board_of(pair), SERVICE_DIRECT, "near",
                                        endpoints),
                      STATUS_OK);
     free(endpoints);
 }
 
-static void who_waits_goes_as_soon_as_a_place_is_fit(void **state)
+/* An application that wants it; returns its end. */
+static int arrive(struct pair *pair)
 {
-    struct pair *pair = new_pair(0);
     struct arrival arrival = { .role = SERVICE_DIRECT, .service = "near" };
-    struct verdict verdict = { .unfit = "" };
-    int ends[2], service;
+    int ends[2];
 
-    (void)state;
-    add_direct(pair);
     sockets_pair(SOCKETS_V4, ends);
     assert_true(address_of_peer(&arrival.from, ends[0]));
     arrival.fd = ends[0];
     switchboard_accept(board_of(pair), &arrival);
+    return ends[1];
+}
+
+static void who_waits_goes_as_soon_as_a_place_is_fit(void **state)
+{
+    struct pair *pair = new_pair(0);
+    struct verdict verdict = { .unfit = "" };
+    int application, service;
+
+    (void)state;
+    set_direct(pair, HEALTH_TCP, 0);
+    place_direct(pair);
+    application = arrive(pair);
     pair_pass(pair, 100000);
     assert_int_equal(accept(pair->service, NULL, NULL), -1);
     verdict.address = only_place(pair)->endpoint.address;
     switchboard_judge(board_of(pair), SERVICE_DIRECT, "near", &verdict, 1);
     service = pair_accept(pair);
     close(service);
-    close(ends[1]);
+    close(application);
+    pair_free(pair);
+}
+
+static void who_waits_goes_as_soon_as_more_are_allowed(void **state)
+{
+    struct pair *pair = new_pair(0);
+    int applications[2], services[2];
+
+    (void)state;
+    set_direct(pair, HEALTH_NONE, 1);
+    place_direct(pair);
+    applications[0] = arrive(pair);
+    services[0] = pair_accept(pair);
+    applications[1] = arrive(pair);
+    pair_pass(pair, 50000);
+    assert_int_equal(accept(pair->service, NULL, NULL), -1);
+    set_direct(pair, HEALTH_NONE, 2);
+    services[1] = pair_accept(pair);
+    for (int i = 0; i < 2; i++) {
+        close(applications[i]);
+        close(services[i]);
+    }
     pair_free(pair);
 }
 
@@ -264,5 +332,7 @@ RUN_TESTS(TEST(a_place_is_unfit_until_it_is_judged),
           TEST(another_question_forgets_what_was_found),
           TEST(what_becomes_fit_need_not_rest),
           TEST(who_loses_its_role_leaves_connections_behind),
+          TEST(who_is_asked_no_more_has_lost_no_role),
           TEST(who_waits_goes_as_soon_as_a_place_is_fit),
+          TEST(who_waits_goes_as_soon_as_more_are_allowed),
           TEST(verdicts_on_what_is_not_there_are_passed_over))
