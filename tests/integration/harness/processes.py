@@ -75,10 +75,20 @@ class Process:
     def kill(self):
         """kill -9, and what is left of its session with it."""
         try:
-            os.killpg(self.pid, signal.SIGKILL)
+            if self._owns_its_number():
+                os.killpg(self.pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
         self.popen.wait(10)
+
+    def _owns_its_number(self):
+        """Whether nobody else can have it by now.
+
+        Until we have heard of its end it is kept for it; later, as long as
+        others of its session live, which nobody of that number leads.
+        """
+        return self.popen.returncode is None or \
+            not os.path.exists(f"/proc/{self.pid}")
 
     def stop(self, timeout=10):
         """SIGTERM; then harder.  The exit code, None if it took force."""
