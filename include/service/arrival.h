@@ -18,7 +18,7 @@ struct arrival {
     struct address from;
     char service[TEXT_MAX_NAME + 1];
     enum service_role role;
-    uint64_t until_us; /* it may wait until then; 0: as long as the service */
+    uint64_t until_us; /* handed over: it may wait until then; else 0 */
     uint8_t *early;    /* bytes read from it already; malloc()ed, or NULL */
     size_t early_length;
     bool finished; /* and its FIN behind them */

@@ -13,6 +13,7 @@ struct outward {
     struct metadata metadata;
     struct address from;
     uint64_t attached_us;
+    bool is_handed_over; /* another worker counts how it ends */
 };
 
 static struct outward *of_relay(struct relay *relay)
@@ -275,7 +276,8 @@ static void ended(struct relay *relay, enum relay_ending ending)
     struct outward *outward = of_relay(relay);
     struct service *service = outward->passage.service;
 
-    count_ending(service, ending);
+    if (!outward->is_handed_over)
+        count_ending(service, ending);
     service->up_bytes += relay->up_bytes;
     service->down_bytes += relay->down_bytes;
     passage_end(&outward->passage);
@@ -329,8 +331,10 @@ void consume_accept(struct service *service, struct arrival *arrival)
     memcpy(outward->metadata.service, service->options.name,
            sizeof(outward->metadata.service));
     set_source(&outward->metadata, &arrival->from);
-    if (arrival->until_us)
+    if (arrival->until_us) { /* from another worker, which has counted it */
         outward->passage.until_us = arrival->until_us;
+        service->connections--;
+    }
     relay_init(&outward->relay, service->host, &events);
     arrival->fd = -1;
     if (relay_connect(&outward->relay, fd) != STATUS_OK ||
@@ -379,6 +383,7 @@ void consume_hand_over(struct service *service,
             return;
         memcpy(arrival.service, service->options.name, sizeof(arrival.service));
         arrival.fd = relay_take(&outward->relay);
+        outward->is_handed_over = true;
         give(context, &arrival);
     }
 }

@@ -27,11 +27,19 @@ static struct onward *of_passage(struct passage *passage)
     return of_reach(CONTAINER_OF(passage, struct reach, passage));
 }
 
+/* In this very turn: it waits for nothing any more but to be freed. */
+static bool has_ended(const struct onward *onward)
+{
+    return onward->bridge.closing;
+}
+
 static void give_up(struct passage *passage)
 {
     struct onward *onward = of_passage(passage);
     char from[ADDRESS_TEXT];
 
+    if (has_ended(onward))
+        return;
     passage->service->failed++;
     LOG_LIMITED(20, LOG_WARNING, "connection_failed",
                 log_text("service", passage->service->options.name),
@@ -45,7 +53,10 @@ static void give_up(struct passage *passage)
 
 static void retry(struct passage *passage)
 {
-    reach_next(&of_passage(passage)->reach);
+    struct onward *onward = of_passage(passage);
+
+    if (!has_ended(onward))
+        reach_next(&onward->reach);
 }
 
 static void leave(struct passage *passage)

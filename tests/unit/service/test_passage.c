@@ -500,11 +500,42 @@ static void who_was_handed_over_is_not_carried_too(void **state)
     assert_int_equal(service->active, 0);
     assert_int_equal(service->waiting_count, 0);
     assert_int_equal(service->failed, 0);
+    assert_int_equal(service->ended_by_reset, 0);
     close(application);
     pair_free(pair);
 }
 
-RUN_TESTS(TEST(bytes_go_both_ways),
+static void keep_arrival(void *context, struct arrival *arrival)
+{
+    *(struct arrival *)context = *arrival;
+}
+
+static void who_was_handed_over_counts_once(void **state)
+{
+    struct pair *pair = pair_new(&(struct pair_options){ 0 });
+    struct service *service = pair_service(pair, PAIR_CONSUMER);
+    struct line line = { .pair = pair };
+    struct arrival arrival;
+
+    (void)state;
+    line.application = pair_dial(pair); /* nothing is up yet */
+    consume_hand_over(service, keep_arrival, &arrival);
+    pair_turn(pair, 2);
+    assert_int_equal(service->active, 0);
+    /* Back to the same worker, since there is only one here. */
+    switchboard_accept(&pair->boards[PAIR_CONSUMER], &arrival);
+    line.service = pair_accept(pair);
+    shutdown(line.application, SHUT_WR);
+    shutdown(line.service, SHUT_WR);
+    assert_int_equal(pair_ending(pair, line.application), 0);
+    pair_pass(pair, 100000);
+    assert_int_equal(service->connections, 1);
+    assert_int_equal(service->ended_in_order, 1);
+    assert_int_equal(service->ended_by_reset, 0);
+    close_line(&line);
+}
+
+RUN_TESTS(TEST(bytes_go_both_ways), TEST(who_was_handed_over_counts_once),
           TEST(who_was_handed_over_is_not_carried_too),
           TEST(a_service_may_speak_first), TEST(megabytes_arrive_whole),
           TEST(a_fin_passes_and_the_other_way_stays_open),

@@ -287,6 +287,31 @@ static void who_waits_goes_as_soon_as_a_place_is_fit(void **state)
     pair_free(pair);
 }
 
+static void who_has_ended_goes_nowhere(void **state)
+{
+    struct pair *pair = new_pair(0);
+    struct verdict verdict = { .unfit = "" };
+    struct service *service;
+    int application;
+
+    (void)state;
+    set_direct(pair, HEALTH_TCP, 0);
+    place_direct(pair);
+    application = arrive(pair);
+    service = switchboard_find(board_of(pair), SERVICE_DIRECT, "near");
+    assert_int_equal(service->waiting_count, 1);
+    /* All in one turn: it is over, and not freed yet, when there is a place. */
+    service_abort(service);
+    verdict.address = only_place(pair)->endpoint.address;
+    switchboard_judge(board_of(pair), SERVICE_DIRECT, "near", &verdict, 1);
+    pair_pass(pair, 50000);
+    assert_int_equal(accept(pair->service, NULL, NULL), -1);
+    assert_int_equal(service->active, 0);
+    assert_int_equal(service->waiting_count, 0);
+    close(application);
+    pair_free(pair);
+}
+
 static void who_waits_goes_as_soon_as_more_are_allowed(void **state)
 {
     struct pair *pair = new_pair(0);
@@ -334,5 +359,6 @@ RUN_TESTS(TEST(a_place_is_unfit_until_it_is_judged),
           TEST(who_loses_its_role_leaves_connections_behind),
           TEST(who_is_asked_no_more_has_lost_no_role),
           TEST(who_waits_goes_as_soon_as_a_place_is_fit),
+          TEST(who_has_ended_goes_nowhere),
           TEST(who_waits_goes_as_soon_as_more_are_allowed),
           TEST(verdicts_on_what_is_not_there_are_passed_over))
