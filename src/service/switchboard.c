@@ -105,7 +105,8 @@ static void tell_usable(struct service *service)
 {
     bool usable = service_is_usable(service);
 
-    if (usable == service->was_usable)
+    /* Of one that went nobody asks; another may have its name. */
+    if (service->is_removed || usable == service->was_usable)
         return;
     service->was_usable = usable;
     if (service->options.role == SERVICE_CONSUME)

@@ -505,6 +505,22 @@ static void who_was_handed_over_is_not_carried_too(void **state)
     pair_free(pair);
 }
 
+static void a_service_that_went_tells_nothing_of_another(void **state)
+{
+    struct line line = plain_line();
+    struct switchboard *board = &line.pair->boards[PAIR_CONSUMER];
+    struct tunnel *tunnel = consumers_tunnel(line.pair);
+
+    (void)state;
+    while (!only_passage(line.pair)->is_there)
+        pair_turn(line.pair, 1);
+    assert_int_equal(switchboard_apply(board, NULL, 0), STATUS_OK);
+    assert_true(line.pair->usable); /* as another of its name is by now */
+    tunnel_close(tunnel, CODE_INTERNAL, "test");
+    assert_true(line.pair->usable);
+    close_line(&line);
+}
+
 static void keep_arrival(void *context, struct arrival *arrival)
 {
     *(struct arrival *)context = *arrival;
@@ -535,7 +551,9 @@ static void who_was_handed_over_counts_once(void **state)
     close_line(&line);
 }
 
-RUN_TESTS(TEST(bytes_go_both_ways), TEST(who_was_handed_over_counts_once),
+RUN_TESTS(TEST(bytes_go_both_ways),
+          TEST(a_service_that_went_tells_nothing_of_another),
+          TEST(who_was_handed_over_counts_once),
           TEST(who_was_handed_over_is_not_carried_too),
           TEST(a_service_may_speak_first), TEST(megabytes_arrive_whole),
           TEST(a_fin_passes_and_the_other_way_stays_open),
