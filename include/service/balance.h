@@ -17,7 +17,7 @@
  */
 struct candidate {
     bool usable;       /* by who asks */
-    bool fit;          /* by somebody, though maybe not by who asks */
+    bool fit;          /* by somebody, though maybe not by who asks, or full */
     uint32_t priority; /* lower first */
     uint32_t weight;
     uint32_t active;     /* connections it has now */

@@ -215,7 +215,7 @@ static struct candidate candidate_of(const struct pool *pool,
         request->obstacle = obstacle; /* that one is full says most */
     return (struct candidate){
         .usable = usable,
-        .fit = !obstacle,
+        .fit = !obstacle || obstacle == pool_full,
         .priority = pool_rank(place),
         .weight = ripe_weight(pool, place, request->now_us),
         .active = place->active,

@@ -344,6 +344,27 @@ static void a_full_tier_spills_into_the_next(void **state)
 }
 
 /* Of 1100 connections, those that go to place 1. */
+static void one_that_is_full_is_not_unfit(void **state)
+{
+    struct pool_policy policy = { .rule = { BALANCE_LEAST_LOADED, 60 },
+                                  .max_per_place = 1 };
+    struct world world = make_world(&policy, 3);
+    struct pool_request request = { 0 };
+
+    (void)state;
+    fill_world(&world);
+    pool_judge(world.places[2], "no answer", world.now_us);
+    for (size_t i = 0; i < 2; i++)
+        pool_begin(choose(&world));
+    assert_int_equal(world.places[2]->active, 0);
+    /* Two of three are healthy, which is enough: a third has to wait. */
+    assert_null(choose_again(&world, &request));
+    assert_ptr_equal(request.obstacle, pool_full);
+    for (size_t i = 0; i < 2; i++)
+        pool_end(world.places[i], false);
+    pool_clear(&world.pool);
+}
+
 static uint32_t share_of_second(struct world *world)
 {
     uint32_t share = 0;
@@ -454,6 +475,7 @@ int main(void)
         cmocka_unit_test(one_that_is_full_gets_no_more),
         cmocka_unit_test(that_one_is_full_says_more_than_that_another_rests),
         cmocka_unit_test(a_full_tier_spills_into_the_next),
+        cmocka_unit_test(one_that_is_full_is_not_unfit),
         cmocka_unit_test(a_new_place_gets_its_share_slowly),
         cmocka_unit_test(one_that_comes_back_is_new_again),
         cmocka_unit_test(a_hash_knows_no_slow_start),

@@ -86,8 +86,8 @@ static const struct service_survey *fall_short(struct fixture *fixture,
     struct pool *pool;
 
     endpoints[1].priority = 1;
-    endpoints[2].priority = 2;
-    fixture->options.min_healthy = 50;
+    endpoints[2].priority = 1; /* fit, but half of a tier is too few */
+    fixture->options.min_healthy = 60;
     fixture->options.max_per_endpoint = max;
     use(fixture, endpoints, max ? 3 : 2);
     pool = &service_of(fixture)->pool;
@@ -163,7 +163,8 @@ static void what_is_full_is_full_for_the_unfit_too(void **state)
     check_place(survey, "10.0.0.2:1", "chosen", "resting after a failure");
     pool_end(pool_find(pool, &unfit), false);
     pool_end(pool_find(pool, &full), false);
-    check_place(ask(fixture, NULL), "10.0.0.3:1", "chosen", "");
+    check_place(ask(fixture, NULL), "10.0.0.1:1", "chosen",
+                "its health check finds it unfit: timed out");
 }
 
 static void one_that_starts_slowly_is_as_good_as_others(void **state)
