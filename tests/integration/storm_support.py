@@ -17,6 +17,7 @@ from harness.processes import wait_until
 
 BALANCES = ("round-robin", "least-loaded", "two-choices", "hash")
 ON_MOVE = ("keep", "close", "drain 1s")
+RUDE = 1 << 24  # the seeds of those who are, and beyond
 HEALTH = {"protocol": "tcp", "every": "200ms", "timeout": "200ms"}
 
 
@@ -73,7 +74,8 @@ class Storm:
         # a number and says how it is mended.
         self.harms = [
             ("service", 3, self.end_service), ("service", 3, self.stop_service),
-            ("near", 1, self.reload_near), ("nothing", 1, self.ask)]
+            ("application", 3, self.be_rude), ("near", 1, self.reload_near),
+            ("nothing", 1, self.ask)]
         self.harmed = {}  # what and number: when it is mended, and how
         self.prepare(seed)
         self.near = Ambassador(box, "near", self.near_document()).start()
@@ -107,6 +109,18 @@ class Storm:
         process = self.services[number].process
         process.signal(signal.SIGSTOP)
         return lambda: process.signal(signal.SIGCONT)
+
+    # ---- applications ----
+
+    def be_rude(self, _):
+        """Some reset, stop reading or end in the middle, and then all do."""
+        client = verify.Client(
+            self.box, self.listen, "--count", 10, "--concurrency", 10,
+            "--seed", self.random.randrange(RUDE, 2 * RUDE),
+            "--up", "0-1000000", "--down", "0-1000000",
+            "--up-pace", self.pick(0, 100000), "--up-end",
+            self.pick("fin", "reset", "hold"))
+        return client.process.kill
 
     # ---- ambassadors ----
 

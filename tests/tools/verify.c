@@ -263,6 +263,7 @@ static void run_one(struct client *client, uint64_t number)
     struct result result = { .end = OUTCOME_ERROR };
     int64_t began = now_ms();
     uint8_t bytes[PLAN_BYTES];
+    bool was_refused;
     int fd;
 
     plan.key = (client->seed << 32) + number + 1;
@@ -270,6 +271,9 @@ static void run_one(struct client *client, uint64_t number)
     plan.down.bytes = size_from(client->down, random_of(plan.key, 1));
     plan_encode(&plan, bytes);
     fd = endpoint_connect(client->address);
+    was_refused = fd < 0 && errno != ECONNRESET && errno != ECONNABORTED;
+    if (fd < 0 && !was_refused) /* it was taken, and reset before we looked */
+        result.end = OUTCOME_RESET;
     if (fd >= 0) {
         if (send(fd, bytes, sizeof(bytes), MSG_NOSIGNAL) == sizeof(bytes)) {
             result = transfer_run(fd, &plan, true, client->timeout_ms);
@@ -280,7 +284,7 @@ static void run_one(struct client *client, uint64_t number)
         }
     }
     pthread_mutex_lock(&client->lock);
-    if (fd < 0)
+    if (was_refused)
         client->refused++;
     else
         count_result(client, &plan, &result);
