@@ -35,9 +35,9 @@ MUST_CHECK enum status directory_open(const struct directory_options *options,
 void directory_close(struct directory *directory); /* accepts NULL */
 
 /*
- * Ask other sources.  Until one of them answers, what the old ones said is
- * still true; without any, |changed| may be called from in here.  On failure
- * nothing has changed.
+ * Ask other sources; those that were asked before go on, with their answers.
+ * Until one of them has answered, what the old ones said is still true; else
+ * |changed| may be called from in here.  On failure nothing has changed.
  */
 MUST_CHECK enum status directory_change(struct directory *directory,
                                         const struct text_list *sources,

@@ -147,12 +147,38 @@ static enum status open_source(struct directory *directory, const char *text,
     return source_open(&options, source);
 }
 
-static void close_list(struct source_list *list)
+static bool is_listed(const struct source_list *list,
+                      const struct source *source)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (list->items[i] == source)
+            return true;
+    return false;
+}
+
+/* Close those of |list| that |other| does not have. */
+static void close_others(struct source_list *list,
+                         const struct source_list *other)
 {
     for (size_t i = 0; list->items && i < list->count; i++)
-        source_close(list->items[i]);
+        if (!is_listed(other, list->items[i]))
+            source_close(list->items[i]);
     free(list->items);
     *list = (struct source_list){ .count = 0 };
+}
+
+/* The one that is watched already, if |list| has not got it; or NULL. */
+static struct source *find_watched(const struct directory *directory,
+                                   const struct source_list *list,
+                                   const char *text)
+{
+    for (size_t i = 0; i < directory->sources.count; i++) {
+        struct source *source = directory->sources.items[i];
+
+        if (strcmp(source_text(source), text) == 0 && !is_listed(list, source))
+            return source;
+    }
+    return NULL;
 }
 
 static enum status add_sources(struct directory *directory,
@@ -160,19 +186,23 @@ static enum status add_sources(struct directory *directory,
                                const struct text_list *texts)
 {
     for (size_t i = 0; i < texts->count; i++) {
-        enum status status;
+        const char *text = texts->items[i];
+        struct source *source = find_watched(directory, list, text);
 
-        if (strcmp(texts->items[i], "inbound:") == 0)
+        if (strcmp(text, "inbound:") == 0)
             continue;
-        status =
-            open_source(directory, texts->items[i], &list->items[list->count]);
-        if (status != STATUS_OK)
-            return status;
-        list->count++;
+        if (!source) {
+            enum status status = open_source(directory, text, &source);
+
+            if (status != STATUS_OK)
+                return status;
+        }
+        list->items[list->count++] = source;
     }
     return STATUS_OK;
 }
 
+/* Those that are watched already, and new ones. */
 static enum status open_list(struct directory *directory,
                              struct source_list *list,
                              const struct text_list *sources,
@@ -190,7 +220,7 @@ static enum status open_list(struct directory *directory,
     if (status == STATUS_OK)
         status = add_sources(directory, list, fallback);
     if (status != STATUS_OK)
-        close_list(list);
+        close_others(list, &directory->sources);
     return status;
 }
 
@@ -223,7 +253,7 @@ void directory_close(struct directory *directory)
         return;
     clear_setting(&directory->setting);
     clear_setting(&directory->coming);
-    close_list(&directory->sources);
+    close_others(&directory->sources, &(struct source_list){ .count = 0 });
     free(directory->endpoints);
     free(directory);
 }
@@ -237,11 +267,11 @@ enum status directory_change(struct directory *directory,
 
     if (status != STATUS_OK)
         return status;
-    close_list(&directory->sources);
+    close_others(&directory->sources, &list);
     directory->sources = list;
-    directory->is_older = list.count > 0;
-    if (list.count == 0)
-        look_again(directory); /* nobody will say so */
+    directory->is_older = list.count > 0 && !has_any_answer(&list);
+    if (!directory->is_older) /* nobody will say so */
+        look_again(directory);
     return STATUS_OK;
 }
 

@@ -288,6 +288,46 @@ static void other_sources_count_when_they_have_answered(void **state)
     check(fixture, 5, "");
 }
 
+static void change_to_both(struct fixture *fixture, const char *first,
+                           const char *second)
+{
+    struct text_list sources = list_of(first), none = { 0 };
+
+    assert_true(text_list_add(&sources, second));
+    assert_int_equal(directory_change(fixture->directory, &sources, &none),
+                     STATUS_OK);
+    text_list_clear(&sources);
+}
+
+static void sources_that_stay_keep_their_answers(void **state)
+{
+    struct fixture *fixture = *state;
+    struct text_list bad = list_of("static:10.0.0.9:1"), none = { 0 };
+    char text[128];
+
+    snprintf(text, sizeof(text), "file:%s", fixture->path);
+    change(fixture, text);
+    turn_until(fixture, 2);
+    check(fixture, 2, "10.0.0.2:1");
+    /* Its registry is gone when others join it, or leave. */
+    unlink(fixture->path);
+    change_to_both(fixture, "static:10.0.0.1:1", text);
+    turn_until(fixture, 3);
+    check(fixture, 3, "10.0.0.1:1 10.0.0.2:1");
+    assert_true(text_list_add(&bad, text));
+    assert_true(text_list_add(&bad, "nonsense"));
+    assert_int_equal(directory_change(fixture->directory, &bad, &none),
+                     STATUS_CONFIG);
+    turn(fixture);
+    check(fixture, 3, "10.0.0.1:1 10.0.0.2:1");
+    change_to_both(fixture, text, text); /* once it is the one there was */
+    check(fixture, 4, "10.0.0.2:1");
+    change(fixture, text);
+    turn(fixture);
+    check(fixture, 4, "10.0.0.2:1");
+    text_list_clear(&bad);
+}
+
 static void what_is_set_goes_on_over_other_sources(void **state)
 {
     struct fixture *fixture = *state;
@@ -317,4 +357,5 @@ RUN_TESTS(WITH(what_is_set_counts_before_the_call_returns),
           WITH(one_address_among_names_is_enough),
           WITH(what_may_not_wait_counts_without_an_endpoint),
           WITH(other_sources_count_when_they_have_answered),
+          WITH(sources_that_stay_keep_their_answers),
           WITH(what_is_set_goes_on_over_other_sources))
