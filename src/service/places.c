@@ -122,6 +122,19 @@ static void remove_place(struct service *service, struct place *place)
     pool_remove(&service->pool, place);
 }
 
+void places_drop_inbound(struct service *service)
+{
+    if (takes_inbound(service))
+        return;
+    LIST_EACH(&service->pool.places, node)
+    {
+        struct place *place = LIST_ITEM(node, struct place, node);
+
+        if (place->tunnel)
+            remove_place(service, place);
+    }
+}
+
 static bool endpoints_have_place(const struct endpoints *endpoints,
                                  const struct place *place)
 {
@@ -167,10 +180,10 @@ enum status places_set(struct service *service,
     {
         struct place *place = LIST_ITEM(node, struct place, node);
 
-        if (place->tunnel ? service->is_set
-                          : !endpoints_have_place(endpoints, place))
+        if (!place->tunnel && !endpoints_have_place(endpoints, place))
             remove_place(service, place);
     }
+    places_drop_inbound(service);
     add_all_inbound(service);
     moving_look(service);
     (void)consume_hear(service, NULL);

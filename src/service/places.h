@@ -21,6 +21,8 @@ void places_clear(struct service *service);
 
 /* |tunnel|, if it dialled us and that is wanted; no matter if it is one. */
 void places_add_inbound(struct service *service, struct tunnel *tunnel);
+/* Those that dialled us are no places any more, where that is not wanted. */
+void places_drop_inbound(struct service *service);
 /* The place that is |tunnel|, or NULL. */
 struct place *places_of_tunnel(const struct service *service,
                                const struct tunnel *tunnel);

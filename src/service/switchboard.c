@@ -308,6 +308,7 @@ static enum status change_service(struct service *service,
         places_forget_verdicts(service);
     service_cut(service,
                 copy.role == SERVICE_OFFER ? &copy.allow : &copy.peers);
+    places_drop_inbound(service);
     moving_look(service);
     service_retry(service); /* there may be more room now, or other hopes */
     tell_usable(service);

@@ -413,6 +413,35 @@ static void the_offering_side_may_dial(void **state)
     close_line(&line);
 }
 
+static void who_dials_is_no_place_any_more_once_that_is_not_wanted(void **state)
+{
+    struct line line = open_line(&(struct pair_options){ .is_reverse = true });
+    struct service *service = pair_service(line.pair, PAIR_CONSUMER);
+    struct service_options options;
+
+    (void)state;
+    assert_int_equal(service->pool.count, 1);
+    assert_true(service_options_copy(&options, &service->options));
+    text_list_clear(&options.sources);
+    assert_true(text_list_add(&options.sources, "static:127.0.0.1:9"));
+    assert_int_equal(switchboard_apply(&line.pair->boards[PAIR_CONSUMER],
+                                       &options, 1),
+                     STATUS_OK);
+    assert_int_equal(service->pool.count, 0);
+    assert_false(line.pair->usable);
+    send_text(&line, line.application, "still");
+    expect(&line, line.service, "still");
+    /* And is one again. */
+    assert_true(text_list_add(&options.sources, "inbound:"));
+    assert_int_equal(switchboard_apply(&line.pair->boards[PAIR_CONSUMER],
+                                       &options, 1),
+                     STATUS_OK);
+    assert_int_equal(service->pool.count, 1);
+    assert_true(line.pair->usable);
+    service_options_clear(&options);
+    close_line(&line);
+}
+
 static void the_service_hears_whose_connection_it_is(void **state)
 {
     static const uint8_t signature[12] = "\r\n\r\n\0\r\nQUIT\n";
@@ -573,6 +602,7 @@ RUN_TESTS(TEST(bytes_go_both_ways),
           TEST(a_service_that_is_away_is_waited_for_and_then_given_up),
           TEST(who_is_not_allowed_is_denied_at_once),
           TEST(the_offering_side_may_dial),
+          TEST(who_dials_is_no_place_any_more_once_that_is_not_wanted),
           TEST(the_service_hears_whose_connection_it_is),
           TEST(the_service_hears_where_the_connection_came_to),
           TEST(a_full_service_resets_who_comes_too_many))
