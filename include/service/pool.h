@@ -148,6 +148,8 @@ void pool_begin(struct place *place);
 void pool_reached(struct place *place, uint64_t latency_us, uint64_t now_us);
 /* It did not, because of |failure| (static text). */
 void pool_failed(struct place *place, const char *failure, uint64_t now_us);
+/* Nor did it, since there was no room: that is no reason for longer rests. */
+void pool_crowded(struct place *place, const char *failure, uint64_t now_us);
 /* It ends; |was_probe|: it was the one that tried it, and nobody knows yet. */
 void pool_end(struct place *place, bool was_probe);
 

@@ -107,6 +107,8 @@ MUST_CHECK bool passage_choose(struct passage *passage);
 /* It did not work out there. |is_fault|: of the place. */
 void passage_failed_there(struct passage *passage, const char *failure,
                           bool is_fault);
+/* It is well there, and has as many connections as it may. */
+void passage_found_no_room(struct passage *passage, const char *failure);
 void passage_reached(struct passage *passage, uint64_t latency_us);
 
 /*

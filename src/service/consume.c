@@ -240,7 +240,9 @@ static void open_failed(struct relay *relay, enum code code, bool delivered)
     struct outward *outward = of_relay(relay);
     struct passage *passage = &outward->passage;
 
-    if (passage->place)
+    if (passage->place && code == CODE_OVERLOAD)
+        passage_found_no_room(passage, code_text(code));
+    else if (passage->place)
         passage_failed_there(passage, code_text(code), is_fault(code));
     passage->failure = code_text(code);
     if (code == CODE_DENIED) {

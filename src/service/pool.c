@@ -361,6 +361,12 @@ void pool_failed(struct place *place, const char *failure, uint64_t now_us)
     place->rest_until_us = now_us + rest_after(place->strikes);
 }
 
+void pool_crowded(struct place *place, const char *failure, uint64_t now_us)
+{
+    place->strikes = 0;
+    pool_failed(place, failure, now_us);
+}
+
 void pool_end(struct place *place, bool was_probe)
 {
     ASSERT(place->active > 0);

@@ -130,6 +130,13 @@ bool passage_found_full(const struct passage *passage)
     return passage->request.obstacle == pool_full;
 }
 
+static void leave_failed_place(struct passage *passage, const char *failure)
+{
+    passage->failure = failure;
+    leave_place(passage);
+    plan_next_look(passage->service); /* for those that wait for it */
+}
+
 void passage_failed_there(struct passage *passage, const char *failure,
                           bool is_fault)
 {
@@ -138,9 +145,15 @@ void passage_failed_there(struct passage *passage, const char *failure,
                     loop_now_us(passage->service->host->loop));
         passage->is_retry = true;
     }
-    passage->failure = failure;
-    leave_place(passage);
-    plan_next_look(passage->service); /* for those that wait for it */
+    leave_failed_place(passage, failure);
+}
+
+void passage_found_no_room(struct passage *passage, const char *failure)
+{
+    pool_crowded(passage->place, failure,
+                 loop_now_us(passage->service->host->loop));
+    passage->is_retry = true;
+    leave_failed_place(passage, failure);
 }
 
 void passage_reached(struct passage *passage, uint64_t latency_us)

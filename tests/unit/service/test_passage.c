@@ -496,6 +496,31 @@ static void a_full_service_resets_who_comes_too_many(void **state)
     close_line(&line);
 }
 
+static void where_there_is_no_room_it_is_asked_for_often(void **state)
+{
+    struct line line = open_line(&(struct pair_options){ .hold_us = 9000000 });
+    struct service *service = pair_service(line.pair, PAIR_CONSUMER);
+    const struct place *place =
+        LIST_ITEM(list_first(&service->pool.places), struct place, node);
+    int second, end;
+
+    (void)state;
+    pair_service(line.pair, PAIR_OFFERER)->options.max_connections = 1;
+    second = pair_dial(line.pair);
+    for (int i = 0; i < 500 && place->failures < 4; i++)
+        pair_pass(line.pair, 10000);
+    assert_true(place->failures >= 4);
+    assert_int_equal(place->strikes, 1);
+    close(line.application);
+    close(line.service);
+    end = pair_accept(line.pair);
+    send_text(&line, second, "in");
+    expect(&line, end, "in");
+    close(second);
+    close(end);
+    pair_free(line.pair);
+}
+
 static void take_over(void *context, struct arrival *arrival)
 {
     ++*(unsigned *)context;
@@ -605,4 +630,5 @@ RUN_TESTS(TEST(bytes_go_both_ways),
           TEST(who_dials_is_no_place_any_more_once_that_is_not_wanted),
           TEST(the_service_hears_whose_connection_it_is),
           TEST(the_service_hears_where_the_connection_came_to),
-          TEST(a_full_service_resets_who_comes_too_many))
+          TEST(a_full_service_resets_who_comes_too_many),
+          TEST(where_there_is_no_room_it_is_asked_for_often))

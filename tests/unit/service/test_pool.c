@@ -126,6 +126,24 @@ static void rests_grow_to_a_second(void **state)
     pool_clear(&world.pool);
 }
 
+static void one_without_room_never_rests_for_long(void **state)
+{
+    struct world world = make_world(&plain, 1);
+
+    (void)state;
+    fill_world(&world);
+    for (int i = 0; i < 4; i++)
+        pool_failed(world.places[0], "refused", world.now_us += CLOCK_SECOND);
+    for (int i = 0; i < 5; i++) {
+        world.now_us += CLOCK_SECOND;
+        assert_non_null(choose(&world));
+        pool_crowded(world.places[0], "overload", world.now_us);
+        assert_null(choose(&world));
+        assert_int_equal(rest_of(&world), 100 * CLOCK_MS);
+    }
+    pool_clear(&world.pool);
+}
+
 static void one_that_flaps_is_tried_once_a_second(void **state)
 {
     struct world world = make_world(&plain, 1);
@@ -463,6 +481,7 @@ int main(void)
         cmocka_unit_test(one_that_fails_rests_and_is_tried_by_one),
         cmocka_unit_test(one_that_ends_there_brings_no_second_try),
         cmocka_unit_test(rests_grow_to_a_second),
+        cmocka_unit_test(one_without_room_never_rests_for_long),
         cmocka_unit_test(one_that_flaps_is_tried_once_a_second),
         cmocka_unit_test(what_was_long_ago_is_forgiven),
         cmocka_unit_test(those_that_fail_together_count_as_one),
