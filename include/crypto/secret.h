@@ -21,9 +21,6 @@ void secret_free(void *secret); /* accepts NULL; wipes */
 /* Wipe memory that is not ours to free, like a buffer on the stack. */
 void secret_wipe(void *bytes, size_t length);
 
-/* Compare without telling by time where the difference is. */
-bool secret_equal(const void *a, const void *b, size_t length);
-
 /*
  * The bytes of a regular file of at most |max_bytes|, in memory of
  * secret_new(), a NUL behind them.  STATUS_LIMIT if it is larger, STATUS_IO if

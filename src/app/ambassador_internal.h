@@ -88,8 +88,6 @@ MUST_CHECK enum status entrance_change(struct entrance *entrance,
 void entrance_close(struct entrance *entrance);
 /* Who carries the next connection, if nothing changes until then. */
 uint32_t entrance_next_worker(const struct entrance *entrance);
-/* To the worker that can carry it best; taken over. */
-void entrance_dispatch(struct ambassador *ambassador, struct arrival *arrival);
 
 struct door *door_find(const struct ambassador *ambassador, const char *text);
 MUST_CHECK enum status door_open(struct ambassador *ambassador,

@@ -209,7 +209,8 @@ static struct worker *choose_worker(struct entrance *entrance)
     return entrance->ambassador->workers[next];
 }
 
-void entrance_dispatch(struct ambassador *ambassador, struct arrival *arrival)
+/* To the worker that can carry it best; taken over. */
+static void dispatch(struct ambassador *ambassador, struct arrival *arrival)
 {
     struct entrance *entrance =
         entrance_find(ambassador, arrival->role, arrival->service);
@@ -243,7 +244,7 @@ static void homeless(void *context, struct worker *worker,
                      struct arrival *arrival)
 {
     (void)worker;
-    entrance_dispatch(context, arrival);
+    dispatch(context, arrival);
 }
 
 static void reported(void *context, struct worker *worker,
@@ -271,7 +272,7 @@ static void accepted(void *context, int fd, const struct address *from)
     struct arrival arrival = { .fd = fd, .from = *from, .role = door->role };
 
     memcpy(arrival.service, door->service, sizeof(arrival.service));
-    entrance_dispatch(door->ambassador, &arrival);
+    dispatch(door->ambassador, &arrival);
 }
 
 struct door *door_find(const struct ambassador *ambassador, const char *text)

@@ -46,15 +46,6 @@ uint32_t window_load(const struct ambassador *ambassador)
 enum { MAX_LISTEN = 64, MAX_SOURCES = 64 };
 
 /* What the document borrows from us while it is written. */
-struct material {
-    struct service_status *services;
-    size_t service_count;
-    const char *listen[MAX_LISTEN + 1];
-    size_t listen_count;
-    struct certificate_status certificates[2];
-    size_t certificate_count;
-};
-
 struct service_material {
     const char *listen[MAX_LISTEN + 1];
     struct source_report sources[MAX_SOURCES];
@@ -238,16 +229,11 @@ static void get_status(void *context, struct admin_request *request)
 static struct entrance *find_entrance(struct ambassador *ambassador,
                                       const char *name)
 {
-    static const enum service_role roles[] = { SERVICE_CONSUME, SERVICE_DIRECT,
-                                               SERVICE_OFFER };
+    struct entrance *entrance = NULL;
 
-    for (size_t i = 0; i < ARRAY_LENGTH(roles); i++) {
-        struct entrance *entrance = entrance_find(ambassador, roles[i], name);
-
-        if (entrance)
-            return entrance;
-    }
-    return NULL;
+    for (unsigned role = 0; !entrance && role < SERVICE_ROLES; role++)
+        entrance = entrance_find(ambassador, (enum service_role)role, name);
+    return entrance;
 }
 
 static uint32_t worker_to_probe(const struct entrance *entrance)

@@ -32,11 +32,6 @@ void secret_wipe(void *bytes, size_t length)
     sodium_memzero(bytes, length);
 }
 
-bool secret_equal(const void *a, const void *b, size_t length)
-{
-    return sodium_memcmp(a, b, length) == 0;
-}
-
 /* All of |file| up to |size| bytes; false with errno if it cannot be read. */
 static bool read_all(int file, uint8_t *to, size_t size, size_t *length)
 {

@@ -33,8 +33,6 @@ MUST_CHECK enum status store_open(struct store *store, const char *directory,
 /* Drop what was prepared and not committed; a closed store may be closed. */
 void store_close(struct store *store);
 
-bool store_has(const struct store *store, const char *name);
-
 /*
  * Prepare |name|; STATUS_CONFIG if it exists, unless |overwrite|.  |what| says
  * what it is for.
