@@ -28,54 +28,32 @@ void papers_make(struct papers *papers)
 
 void papers_remove(struct papers *papers)
 {
-    for (size_t i = 0; i < papers->count; i++)
-        forge_free(papers->leaves[i]);
     forge_free(papers->authority);
     forge_remove(papers->directory);
 }
 
-void papers_issue(struct papers *papers, const char *name, int64_t ends)
+void papers_issue(struct papers *papers, const char *name)
 {
     char uri[100];
-    struct forge_plan plan = { .issuer = papers->authority,
-                               .uris = { uri },
-                               .ends = ends };
+    struct forge_plan plan = { .issuer = papers->authority, .uris = { uri } };
     struct forged *leaf;
 
-    ASSERT(papers->count < PAPERS_MAX);
     snprintf(uri, sizeof(uri), "spiffe://acme/%s", name);
     leaf = forge(&plan);
     forge_write_certificates(path_of(papers, name, "crt"), &leaf, 1);
     forge_write_key(path_of(papers, name, "key"), leaf);
-    snprintf(papers->names[papers->count], sizeof(papers->names[0]), "%s",
-             name);
-    papers->leaves[papers->count++] = leaf;
-}
-
-void papers_revoke(struct papers *papers, const char *name)
-{
-    struct forge_list_plan plan = { .issuer = papers->authority };
-    const char *path = path_of(papers, "ca", "crl");
-
-    for (size_t i = 0; i < papers->count; i++)
-        if (strcmp(papers->names[i], name) == 0)
-            plan.revoked[0] = papers->leaves[i];
-    ASSERT(plan.revoked[0]);
-    (void)unlink(path);
-    forge_append_list(path, &plan);
+    forge_free(leaf);
 }
 
 void papers_load(const struct papers *papers, const char *name,
                  struct identity **identity, struct trust **trust)
 {
-    const char *lists = path_of(papers, "ca", "crl");
     struct crypto_error warning, error;
 
     if (identity_load(path_of(papers, name, "crt"),
                       path_of(papers, name, "key"), identity, &warning,
                       &error) != STATUS_OK ||
-        trust_load(path_of(papers, "ca", "crt"),
-                   access(lists, F_OK) == 0 ? lists : NULL, trust, &warning,
+        trust_load(path_of(papers, "ca", "crt"), NULL, trust, &warning,
                    &error) != STATUS_OK) {
         fprintf(stderr, "papers: %s\n", error.text);
         abort();

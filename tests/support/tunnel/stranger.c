@@ -58,26 +58,6 @@ void stranger_free(struct stranger *stranger)
     free(stranger);
 }
 
-int stranger_dial(struct loop *loop, const struct address *address)
-{
-    int fd = socket(address->family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    (void)loop; /* the kernel answers by itself */
-    ASSERT(fd >= 0 && connect(fd, &address->any, address->length) == 0);
-    return fd;
-}
-
-int stranger_accept(struct loop *loop, int listener)
-{
-    uint64_t began_us = clock_now_us();
-    int fd;
-
-    set_non_blocking(listener);
-    while ((fd = accept(listener, NULL, NULL)) < 0)
-        wait_a_turn(loop, began_us);
-    return fd;
-}
-
 /* ---- the handshake ---- */
 
 static void send_outgoing(struct stranger *stranger)
@@ -128,44 +108,26 @@ bool stranger_shake(struct stranger *stranger)
     return true;
 }
 
-void stranger_hello(struct stranger *stranger, uint32_t max_streams,
-                    uint32_t credit)
-{
-    struct stranger_frame frame;
-
-    stranger_put_hello(stranger, max_streams, credit);
-    stranger_send(stranger);
-    stranger_find(stranger, FRAME_HELLO, 0, &frame);
-}
-
-struct stranger *stranger_meet(struct loop *loop, const struct papers *papers,
-                               const char *name, enum tls_role role, int fd)
-{
-    struct stranger *stranger = stranger_new(loop, papers, name, role, fd);
-
-    ASSERT(stranger_shake(stranger));
-    stranger_hello(stranger, 1000, 65536);
-    return stranger;
-}
-
-/* ---- out ---- */
-
-void stranger_put_hello(struct stranger *stranger, uint32_t max_streams,
-                        uint32_t credit)
+void stranger_hello(struct stranger *stranger)
 {
     struct hello hello = { .instance = { 7 },
-                           .max_streams = max_streams,
-                           .credit = credit,
+                           .max_streams = 1000,
+                           .credit = 65536,
                            .version = "stranger 1",
                            .node = "stranger" };
     uint8_t payload[512];
     struct bytes_writer writer = bytes_writer(payload, sizeof(payload));
+    struct stranger_frame frame;
 
     hello_encode(&hello, &writer);
     frame_encode_header(&stranger->out, FRAME_HELLO, 0, bytes_written(&writer),
                         0);
     bytes_put(&stranger->out, payload, bytes_written(&writer));
+    stranger_send(stranger);
+    stranger_find(stranger, FRAME_HELLO, 0, &frame);
 }
+
+/* ---- out ---- */
 
 uint32_t stranger_put_open(struct stranger *stranger, const char *service)
 {
@@ -191,14 +153,16 @@ void stranger_put_data(struct stranger *stranger, uint32_t id, uint64_t offset,
         bytes_put(&stranger->out, bytes, length);
 }
 
-static size_t seal(struct stranger *stranger, uint8_t *to, size_t max_record)
+/* What is in |out|, as records at |to|. */
+static size_t seal(struct stranger *stranger, uint8_t *to)
 {
     size_t length = bytes_written(&stranger->out), sealed = 0;
     uint8_t plaintext[TLS_MAX_PLAINTEXT + 1];
 
     ASSERT(!stranger->out.failed);
     for (size_t at = 0; at < length;) {
-        size_t part = length - at < max_record ? length - at : max_record;
+        size_t part =
+            length - at < TLS_MAX_PLAINTEXT ? length - at : TLS_MAX_PLAINTEXT;
 
         memcpy(plaintext, stranger->frames + at, part);
         sealed += tls_seal(stranger->tls, plaintext, part, to + sealed);
@@ -208,25 +172,15 @@ static size_t seal(struct stranger *stranger, uint8_t *to, size_t max_record)
     return sealed;
 }
 
-size_t stranger_seal(struct stranger *stranger, uint8_t *to)
-{
-    return seal(stranger, to, TLS_MAX_PLAINTEXT);
-}
-
-void stranger_send_in_records(struct stranger *stranger, size_t max_record)
+void stranger_send(struct stranger *stranger)
 {
     size_t frames = bytes_written(&stranger->out);
-    size_t records = frames / max_record + 1;
+    size_t records = frames / TLS_MAX_PLAINTEXT + 1;
     uint8_t *sealed = malloc(frames + records * TLS_SEAL_OVERHEAD);
 
     ASSERT(sealed);
-    stranger_send_raw(stranger, sealed, seal(stranger, sealed, max_record));
+    stranger_send_raw(stranger, sealed, seal(stranger, sealed));
     free(sealed);
-}
-
-void stranger_send(struct stranger *stranger)
-{
-    stranger_send_in_records(stranger, TLS_MAX_PLAINTEXT);
 }
 
 void stranger_send_raw(struct stranger *stranger, const void *bytes,
@@ -287,7 +241,8 @@ static void make_room(struct stranger *stranger)
     stranger->plain_at = 0;
 }
 
-void stranger_read(struct stranger *stranger)
+/* What is there, without waiting. */
+static void read_all(struct stranger *stranger)
 {
     make_room(stranger);
     open_records(stranger); /* what came with the handshake */
@@ -368,24 +323,19 @@ static bool take_frame(struct stranger *stranger, struct stranger_frame *frame)
     parse(frame, &reader);
     frame->length = bytes_left(&reader);
     memcpy(frame->bytes, reader.at, frame->length);
-    memcpy(frame->text, reader.at,
-           frame->length < sizeof(frame->text) ? frame->length
-                                               : sizeof(frame->text) - 1);
     return true;
 }
 
 bool stranger_look(struct stranger *stranger, struct stranger_frame *frame)
 {
-    stranger_read(stranger);
+    read_all(stranger);
     while (take_frame(stranger, frame)) {
         if (frame->type != FRAME_PING)
             return true;
         if (frame->flags & FRAME_FLAG_ANSWER)
             continue;
-        if (!stranger->is_silent) {
-            frame_put_ping(&stranger->out, frame->number, true);
-            stranger_send(stranger);
-        }
+        frame_put_ping(&stranger->out, frame->number, true);
+        stranger_send(stranger);
     }
     return false;
 }

@@ -52,10 +52,8 @@ static void take_data(struct session_pair *pair, struct pair_end *end,
             fail_msg("a wrong byte at %llu", (unsigned long long)(start + i));
     end->got += event->length;
     end->got_fin = end->got_fin || event->finished;
-    if (end->holds) {
-        end->held += event->length;
+    if (end->holds)
         return;
-    }
     session_consumed(end->session, event->stream, event->length, pair->now_us);
     if (event->finished)
         session_fin_consumed(end->session, event->stream, pair->now_us);
@@ -73,11 +71,7 @@ static void take_event(struct session_pair *pair, struct pair_end *end,
         return;
     }
     if (end->log_count < PAIR_LOG)
-        end->log[end->log_count++] =
-            (struct pair_log){ .type = event->type,
-                               .code = event->code,
-                               .stream = event->stream ? event->stream->id : 0,
-                               .delivered = event->delivered };
+        end->log[end->log_count++] = event->type;
 }
 
 static void receive(struct session_pair *pair, struct pair_end *end,
@@ -164,27 +158,13 @@ size_t pair_write(struct session_pair *pair, int side, struct stream *stream,
     return written;
 }
 
-void pair_consume(struct session_pair *pair, int side)
-{
-    struct pair_end *end = &pair->ends[side];
-
-    session_consumed(end->session, end->stream, end->held, pair->now_us);
-    end->held = 0;
-    if (end->got_fin)
-        session_fin_consumed(end->session, end->stream, pair->now_us);
-}
-
 int pair_saw(const struct session_pair *pair, int side,
-             enum session_event_type type, struct pair_log *log)
+             enum session_event_type type)
 {
     const struct pair_end *end = &pair->ends[side];
     int count = 0;
 
     for (int i = 0; i < end->log_count; i++)
-        if (end->log[i].type == type) {
-            count++;
-            if (log)
-                *log = end->log[i];
-        }
+        count += end->log[i] == type;
     return count;
 }

@@ -13,22 +13,14 @@
  */
 enum { PAIR_LOG = 256 };
 
-struct pair_log {
-    enum session_event_type type;
-    enum code code;
-    uint32_t stream;
-    bool delivered;
-};
-
 struct pair_end {
     struct session *session;
     struct chunk_pool pool;
     struct stream *stream; /* the last that was opened here or there */
     uint64_t got;          /* bytes of DATA, of all streams */
-    uint64_t held;         /* of them, not consumed: of |stream| only */
     bool got_fin;
     bool holds;
-    struct pair_log log[PAIR_LOG];
+    enum session_event_type log[PAIR_LOG]; /* what came */
     int log_count;
 };
 
@@ -53,9 +45,7 @@ struct stream *pair_open(struct session_pair *pair, int side);
 /* As many of |bytes| as there is room for. */
 size_t pair_write(struct session_pair *pair, int side, struct stream *stream,
                   size_t bytes);
-/* Consume what is held of |stream|. */
-void pair_consume(struct session_pair *pair, int side);
-/* How often |type| came to |side|; the last of them in |log| unless NULL. */
+/* How often |type| came to |side|. */
 int pair_saw(const struct session_pair *pair, int side,
-             enum session_event_type type, struct pair_log *log);
+             enum session_event_type type);
 #endif
