@@ -3,7 +3,6 @@
 #define CRYPTO_SECRET_H
 #include "base/check.h"
 #include "base/status.h"
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

@@ -7,7 +7,6 @@
 #include "base/log.h"
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct entrance *entrance_find(const struct ambassador *ambassador,
                                enum service_role role, const char *name)

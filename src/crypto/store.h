@@ -3,7 +3,6 @@
 #define CRYPTO_STORE_H
 #include "crypto/authority.h"
 #include <stddef.h>
-#include <stdint.h>
 
 /*
  * Private to crypto/authority*: its directory.  Files are prepared beside

@@ -7,8 +7,6 @@
 #include "base/clock.h"
 #include "fault/failing.h"
 #include "health/health.h"
-#include "support/sockets.h"
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>

@@ -3,10 +3,8 @@
 #include "base/clock.h"
 #include "support/crypto/forge.h"
 #include "support/sockets.h"
-#include "tunnel/tunnel.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

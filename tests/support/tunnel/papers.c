@@ -3,8 +3,6 @@
 #include "support/crypto/forge.h"
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 static const char *path_of(const struct papers *papers, const char *name,
                            const char *kind)

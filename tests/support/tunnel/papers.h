@@ -3,8 +3,6 @@
 #define SUPPORT_TUNNEL_PAPERS_H
 #include "crypto/tls.h"
 #include "tunnel/handshaker.h"
-#include <stddef.h>
-#include <stdint.h>
 
 /*
  * A CA and the certificates it issued, as files in a directory of their own,

@@ -2,7 +2,6 @@
 #include "support/tunnel/passage.h"
 #include "support/sockets.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>

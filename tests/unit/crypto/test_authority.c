@@ -7,10 +7,7 @@
 #include "support/check_test.h"
 #include "support/crypto/forge.h"
 #include "support/crypto/tls_pair.h"
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>

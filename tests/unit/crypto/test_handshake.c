@@ -13,7 +13,6 @@
 #include <mbedtls/oid.h>
 #include <mbedtls/x509.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 /* A CA, somebody good below it, and another CA that nobody trusts. */
 static struct {

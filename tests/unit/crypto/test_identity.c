@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/clock.h"
 #include "crypto/identity.h"
-#include "crypto/library.h"
 #include "support/check_test.h"
 #include "support/crypto/forge.h"
 #include <mbedtls/oid.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
 static const char *directory;

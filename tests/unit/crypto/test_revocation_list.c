@@ -5,7 +5,6 @@
 #include "support/check_test.h"
 #include "support/crypto/forge.h"
 #include <stdio.h>
-#include <stdlib.h>
 
 static const char *directory;
 

@@ -5,9 +5,7 @@
 #include "support/crypto/forge.h"
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 static const char *directory;
 

@@ -3,7 +3,6 @@
 #include "discovery/resolver.h"
 #include "discovery/target.h"
 #include "support/check_test.h"
-#include <stdlib.h>
 
 static bool parse(struct target *target, const char *text)
 {

@@ -3,10 +3,7 @@
 #include "connection_end.h"
 
 #include "base/random.h"
-#include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 

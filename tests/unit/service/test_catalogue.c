@@ -8,7 +8,6 @@
 #include "service/consume.h"
 #include "support/check_test.h"
 #include "support/service/pair.h"
-#include "support/sockets.h"
 #include "tunnel/tunnel.h"
 #include <errno.h>
 #include <stdlib.h>

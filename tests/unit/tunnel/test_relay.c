@@ -6,8 +6,6 @@
 #include "support/tunnel/passage.h"
 
 #include "support/sockets.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 

@@ -4,9 +4,7 @@
 
 #include "support/sockets.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 static void refuse_there(struct passage *passage, struct channel *channel,
                          enum code code, bool delivered)
