@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "support/tunnel/host_end.h"
-#include "base/clock.h"
 #include "support/sockets.h"
-#include <errno.h>
+#include "support/tunnel/patience.h"
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#define PATIENCE_US (10 * CLOCK_SECOND)
 
 /* ---- relays ---- */
 
@@ -116,8 +113,6 @@ void host_end_start(struct host_end *end, const struct limits *limits,
     *end = (struct host_end){ 0 };
     list_init(&end->relays);
     papers_make(&end->papers);
-    papers_issue(&end->papers, "app");
-    papers_issue(&end->papers, "db");
     end->loop = loop_new();
     ASSERT(end->loop);
     ASSERT(handshaker_start(&end->handshaker) == STATUS_OK);
@@ -174,23 +169,6 @@ void host_end_turn(struct host_end *end, unsigned times)
         loop_turn(end->loop, 0);
 }
 
-void host_end_pass(struct host_end *end, uint64_t us)
-{
-    uint64_t began_us = clock_now_us();
-
-    while (clock_now_us() - began_us < us)
-        loop_turn(end->loop, CLOCK_MS);
-}
-
-bool host_end_wait(struct host_end *end, const bool *condition)
-{
-    uint64_t began_us = clock_now_us();
-
-    while (!*condition && clock_now_us() - began_us < PATIENCE_US)
-        loop_turn(end->loop, CLOCK_MS);
-    return *condition;
-}
-
 /* ---- tunnels ---- */
 
 static void greeted(struct greeting *greeting)
@@ -240,10 +218,8 @@ struct stranger *host_end_meet(struct host_end *end)
     stranger = stranger_new(end->loop, &end->papers, "app", TLS_CLIENT, fds[1]);
     ASSERT(stranger_shake(stranger));
     stranger_hello(stranger);
-    while (!end->is_usable) {
-        ASSERT(clock_now_us() - began_us < PATIENCE_US);
-        loop_turn(end->loop, CLOCK_MS);
-    }
+    while (!end->is_usable)
+        patience_turn(end->loop, began_us);
     return stranger;
 }
 
@@ -262,43 +238,4 @@ enum status host_end_attach(struct host_relay *relay)
     struct metadata metadata = { .service = "echo" };
 
     return relay_attach(&relay->relay, relay->end->tunnel, &metadata);
-}
-
-bool host_end_receive(struct host_end *end, int fd, void *bytes, size_t length)
-{
-    uint64_t began_us = clock_now_us();
-    uint8_t *at = bytes;
-
-    while (length > 0) {
-        ssize_t got = recv(fd, at, length, 0);
-
-        if (got > 0) {
-            at += got;
-            length -= (size_t)got;
-        } else if (got == 0 || errno != EAGAIN) {
-            return false;
-        } else {
-            ASSERT(clock_now_us() - began_us < PATIENCE_US);
-            loop_turn(end->loop, CLOCK_MS);
-        }
-    }
-    return true;
-}
-
-int host_end_ending(struct host_end *end, int fd)
-{
-    uint64_t began_us = clock_now_us();
-    uint8_t byte;
-
-    for (;;) {
-        ssize_t got = recv(fd, &byte, 1, 0);
-
-        ASSERT(got <= 0);
-        if (got == 0)
-            return 0;
-        if (errno != EAGAIN)
-            return errno;
-        ASSERT(clock_now_us() - began_us < PATIENCE_US);
-        loop_turn(end->loop, CLOCK_MS);
-    }
 }

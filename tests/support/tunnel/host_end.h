@@ -48,11 +48,6 @@ void host_end_start(struct host_end *end, const struct limits *limits,
 void host_end_stop(struct host_end *end);
 
 void host_end_turn(struct host_end *end, unsigned times);
-/* Let |us| of real time pass. */
-void host_end_pass(struct host_end *end, uint64_t us);
-/* Turn until |*condition|; ten seconds at most, then false. */
-bool host_end_wait(struct host_end *end, const bool *condition);
-
 /* A stranger that dialled this end; both have said hello. */
 struct stranger *host_end_meet(struct host_end *end);
 
@@ -61,8 +56,4 @@ struct host_relay *host_end_connect(struct host_end *end);
 enum status host_end_attach(struct host_relay *relay);
 /* The connection of one that dials. */
 void host_relay_connect(struct host_relay *relay);
-/* The |length| bytes that come out of a connection, or the end before. */
-bool host_end_receive(struct host_end *end, int fd, void *bytes, size_t length);
-/* How a connection ends after nothing more: 0 by FIN, else the errno. */
-int host_end_ending(struct host_end *end, int fd);
 #endif

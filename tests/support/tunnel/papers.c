@@ -7,40 +7,38 @@
 static const char *path_of(const struct papers *papers, const char *name,
                            const char *kind)
 {
-    static char paths[4][300];
-    static unsigned next;
-    char *path = paths[next++ % 4];
+    char file[64];
 
-    snprintf(path, sizeof(paths[0]), "%s/%s.%s", papers->directory, name, kind);
-    return path;
+    snprintf(file, sizeof(file), "%s.%s", name, kind);
+    return forge_path(papers->directory, file);
+}
+
+static void issue(const struct papers *papers, struct forged *authority,
+                  const char *name, const char *uri)
+{
+    struct forged *leaf =
+        forge(&(struct forge_plan){ .issuer = authority, .uris = { uri } });
+
+    forge_write_certificates(path_of(papers, name, "crt"), &leaf, 1);
+    forge_write_key(path_of(papers, name, "key"), leaf);
+    forge_free(leaf);
 }
 
 void papers_make(struct papers *papers)
 {
-    *papers = (struct papers){ .directory = forge_directory() };
-    papers->authority =
+    struct forged *authority =
         forge(&(struct forge_plan){ .is_authority = true, .no_names = true });
-    forge_write_certificates(path_of(papers, "ca", "crt"), &papers->authority,
-                             1);
+
+    papers->directory = forge_directory();
+    forge_write_certificates(path_of(papers, "ca", "crt"), &authority, 1);
+    issue(papers, authority, "app", "spiffe://acme/app");
+    issue(papers, authority, "db", "spiffe://acme/db");
+    forge_free(authority);
 }
 
 void papers_remove(struct papers *papers)
 {
-    forge_free(papers->authority);
     forge_remove(papers->directory);
-}
-
-void papers_issue(struct papers *papers, const char *name)
-{
-    char uri[100];
-    struct forge_plan plan = { .issuer = papers->authority, .uris = { uri } };
-    struct forged *leaf;
-
-    snprintf(uri, sizeof(uri), "spiffe://acme/%s", name);
-    leaf = forge(&plan);
-    forge_write_certificates(path_of(papers, name, "crt"), &leaf, 1);
-    forge_write_key(path_of(papers, name, "key"), leaf);
-    forge_free(leaf);
 }
 
 void papers_load(const struct papers *papers, const char *name,

@@ -27,7 +27,7 @@ void channel_grant(struct passage *passage, const struct channel *channel)
 }
 
 static void note_data(struct passage *passage, struct channel *channel,
-                      const struct stranger_frame *frame)
+                      const struct raw_frame *frame)
 {
     assert_int_equal(frame->offset, channel->arrived);
     assert_false(channel->is_finished);
@@ -42,7 +42,7 @@ static void note_data(struct passage *passage, struct channel *channel,
     channel_grant(passage, channel);
 }
 
-static void note(struct passage *passage, const struct stranger_frame *frame)
+static void note(struct passage *passage, const struct raw_frame *frame)
 {
     struct channel *channel = passage->channels;
 
@@ -73,7 +73,7 @@ static void note(struct passage *passage, const struct stranger_frame *frame)
 
 void passage_turn(struct passage *passage)
 {
-    static struct stranger_frame frame;
+    struct raw_frame frame;
 
     loop_turn(passage->end.loop, CLOCK_MS);
     while (stranger_look(passage->stranger, &frame))

@@ -9,6 +9,7 @@
 #include "support/await.h"
 #include "support/sockets.h"
 #include "support/tunnel/host_end.h"
+#include "support/tunnel/patience.h"
 
 enum { MAX_CHANNELS = 4, CHANNEL_PART = 8192 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "support/tunnel/stranger.h"
-#include "base/clock.h"
+#include "support/tunnel/patience.h"
 #include "wire/metadata.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -9,20 +9,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#define PATIENCE_US (10 * CLOCK_SECOND)
-
-static void set_non_blocking(int fd)
-{
-    ASSERT(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == 0);
-}
-
-/* One turn of the wait that began at |began_us|. */
-static void wait_a_turn(struct loop *loop, uint64_t began_us)
-{
-    ASSERT(clock_now_us() - began_us < PATIENCE_US);
-    loop_turn(loop, CLOCK_MS);
-}
 
 struct stranger *stranger_new(struct loop *loop, const struct papers *papers,
                               const char *name, enum tls_role role, int fd)
@@ -36,7 +22,7 @@ struct stranger *stranger_new(struct loop *loop, const struct papers *papers,
     stranger->ending = -1;
     stranger->next = role == TLS_CLIENT ? 1 : 2;
     stranger->out = bytes_writer(stranger->frames, sizeof(stranger->frames));
-    set_non_blocking(fd);
+    ASSERT(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == 0);
     papers_load(papers, name, &stranger->identity, &stranger->trust);
     ASSERT(tls_settings_new(stranger->identity, stranger->trust, TUNNEL_ALPN,
                             &stranger->settings) == STATUS_OK);
@@ -99,7 +85,7 @@ bool stranger_shake(struct stranger *stranger)
             return false;
         if (established)
             break;
-        wait_a_turn(stranger->loop, began_us);
+        patience_turn(stranger->loop, began_us);
         if (!feed(stranger))
             return false;
     }
@@ -117,7 +103,7 @@ void stranger_hello(struct stranger *stranger)
                            .node = "stranger" };
     uint8_t payload[512];
     struct bytes_writer writer = bytes_writer(payload, sizeof(payload));
-    struct stranger_frame frame;
+    struct raw_frame frame;
 
     hello_encode(&hello, &writer);
     frame_encode_header(&stranger->out, FRAME_HELLO, 0, bytes_written(&writer),
@@ -196,7 +182,7 @@ void stranger_send_raw(struct stranger *stranger, const void *bytes,
             at += sent;
             length -= (size_t)sent;
         } else if (errno == EAGAIN) {
-            wait_a_turn(stranger->loop, began_us);
+            patience_turn(stranger->loop, began_us);
         } else {
             return; /* it has gone: reading will tell how */
         }
@@ -263,70 +249,18 @@ static void read_all(struct stranger *stranger)
     }
 }
 
-static void parse(struct stranger_frame *frame, struct bytes_reader *reader)
-{
-    switch (frame->type) {
-    case FRAME_OPEN_FAIL:
-        frame->code = bytes_take_u16(reader);
-        frame->delivered = bytes_take_u8(reader);
-        break;
-    case FRAME_DATA:
-        frame->offset = bytes_take_u64(reader);
-        break;
-    case FRAME_WINDOW:
-        frame->consumed = bytes_take_u64(reader);
-        frame->limit = bytes_take_u64(reader);
-        break;
-    case FRAME_RESET:
-        frame->code = bytes_take_u16(reader);
-        frame->offset = bytes_take_u64(reader);
-        break;
-    case FRAME_STREAMS:
-        frame->number = bytes_take_u32(reader);
-        break;
-    case FRAME_PING:
-        frame->number = bytes_take_u64(reader);
-        break;
-    case FRAME_STOP:
-    case FRAME_GOAWAY:
-    case FRAME_CLOSE:
-        frame->code = bytes_take_u16(reader);
-        break;
-    case FRAME_HELLO:
-    case FRAME_OPEN:
-    case FRAME_FIRST_OPTIONAL:
-        break;
-    }
-    ASSERT(!reader->failed);
-}
-
 /* The next frame of any type. */
-static bool take_frame(struct stranger *stranger, struct stranger_frame *frame)
+static bool take_frame(struct stranger *stranger, struct raw_frame *frame)
 {
-    const uint8_t *at = stranger->plain + stranger->plain_at;
-    size_t left = stranger->plain_length - stranger->plain_at;
-    struct frame_header header;
-    struct bytes_reader reader;
+    size_t length =
+        raw_frame_parse(frame, stranger->plain + stranger->plain_at,
+                        stranger->plain_length - stranger->plain_at);
 
-    if (left < FRAME_HEADER)
-        return false;
-    header = frame_decode_header(at);
-    ASSERT(!frame_fault(&header)); /* whatever it sends is well formed */
-    if (left < FRAME_HEADER + header.length)
-        return false;
-    stranger->plain_at += FRAME_HEADER + header.length;
-    memset(frame, 0, offsetof(struct stranger_frame, bytes));
-    frame->type = (enum frame_type)header.type;
-    frame->flags = header.flags;
-    frame->stream = header.stream;
-    reader = bytes_reader(at + FRAME_HEADER, header.length);
-    parse(frame, &reader);
-    frame->length = bytes_left(&reader);
-    memcpy(frame->bytes, reader.at, frame->length);
-    return true;
+    stranger->plain_at += length;
+    return length > 0;
 }
 
-bool stranger_look(struct stranger *stranger, struct stranger_frame *frame)
+bool stranger_look(struct stranger *stranger, struct raw_frame *frame)
 {
     read_all(stranger);
     while (take_frame(stranger, frame)) {
@@ -341,7 +275,7 @@ bool stranger_look(struct stranger *stranger, struct stranger_frame *frame)
 }
 
 void stranger_find(struct stranger *stranger, enum frame_type type,
-                   uint32_t stream, struct stranger_frame *frame)
+                   uint32_t stream, struct raw_frame *frame)
 {
     uint64_t began_us = clock_now_us();
 
@@ -354,20 +288,20 @@ void stranger_find(struct stranger *stranger, enum frame_type type,
                     stranger->ending, (int)type);
             abort();
         }
-        wait_a_turn(stranger->loop, began_us);
+        patience_turn(stranger->loop, began_us);
     }
 }
 
 int stranger_ending(struct stranger *stranger)
 {
     uint64_t began_us = clock_now_us();
-    struct stranger_frame frame;
+    struct raw_frame frame;
 
     for (;;) {
         while (stranger_look(stranger, &frame))
             ;
         if (stranger->ending >= 0)
             return stranger->ending;
-        wait_a_turn(stranger->loop, began_us);
+        patience_turn(stranger->loop, began_us);
     }
 }

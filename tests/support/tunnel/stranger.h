@@ -5,7 +5,7 @@
 #include "net/address.h"
 #include "net/loop.h"
 #include "support/tunnel/papers.h"
-#include "wire/frame.h"
+#include "support/wire/raw_frame.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -36,21 +36,6 @@ struct stranger {
     size_t plain_at, plain_length;
 };
 
-/* A frame of the other end's, with what its type has. */
-struct stranger_frame {
-    enum frame_type type;
-    uint8_t flags;
-    uint32_t stream;
-    uint16_t code;     /* OPEN_FAIL, RESET, STOP, GOAWAY, CLOSE */
-    uint8_t delivered; /* OPEN_FAIL */
-    uint64_t offset;   /* DATA, RESET */
-    uint64_t consumed; /* WINDOW */
-    uint64_t limit;    /* WINDOW */
-    uint64_t number;   /* PING, STREAMS */
-    size_t length;     /* of the rest */
-    uint8_t bytes[FRAME_MAX];
-};
-
 /* |name| of |papers|, over |fd|, which becomes its own. */
 struct stranger *stranger_new(struct loop *loop, const struct papers *papers,
                               const char *name, enum tls_role role, int fd);
@@ -76,11 +61,14 @@ void stranger_send_raw(struct stranger *stranger, const void *bytes,
 
 /* ---- in ---- */
 
-/* The next frame if it is there; PINGs are answered and left out. */
-bool stranger_look(struct stranger *stranger, struct stranger_frame *frame);
+/*
+ * The next frame if it is there, its bytes until the one after it; PINGs are
+ * answered and left out.
+ */
+bool stranger_look(struct stranger *stranger, struct raw_frame *frame);
 /* Turn until there is a frame of |type| on |stream|; those before it go. */
 void stranger_find(struct stranger *stranger, enum frame_type type,
-                   uint32_t stream, struct stranger_frame *frame);
+                   uint32_t stream, struct raw_frame *frame);
 /* Turn until the connection ends; frames go: 0 by FIN, else the errno. */
 int stranger_ending(struct stranger *stranger);
 #endif

@@ -214,64 +214,16 @@ static bool next_record(struct raw_peer *raw)
     return true;
 }
 
-static void parse(struct raw_frame *frame, struct bytes_reader *reader)
-{
-    switch (frame->type) {
-    case FRAME_OPEN_FAIL:
-        frame->code = bytes_take_u16(reader);
-        frame->delivered = bytes_take_u8(reader);
-        break;
-    case FRAME_DATA:
-        frame->offset = bytes_take_u64(reader);
-        break;
-    case FRAME_WINDOW:
-        frame->consumed = bytes_take_u64(reader);
-        frame->limit = bytes_take_u64(reader);
-        break;
-    case FRAME_RESET:
-        frame->code = bytes_take_u16(reader);
-        frame->offset = bytes_take_u64(reader);
-        break;
-    case FRAME_STREAMS:
-        frame->number = bytes_take_u32(reader);
-        break;
-    case FRAME_PING:
-        frame->number = bytes_take_u64(reader);
-        break;
-    case FRAME_STOP:
-    case FRAME_GOAWAY:
-    case FRAME_CLOSE:
-        frame->code = bytes_take_u16(reader);
-        break;
-    case FRAME_HELLO:
-    case FRAME_OPEN:
-    case FRAME_OFFERS:
-        break;
-    }
-}
-
 bool raw_pull(struct raw_peer *raw, struct raw_frame *frame)
 {
-    struct frame_header header;
-    struct bytes_reader reader;
+    size_t length;
 
     if (!next_record(raw))
         return false;
-    assert_true(raw->record_length - raw->record_at >= FRAME_HEADER);
-    header = frame_decode_header(raw->record + raw->record_at);
-    assert_null(frame_fault(&header)); /* whatever it sends is well formed */
-    assert_true(frame_is_known(&header));
-    raw->record_at += FRAME_HEADER;
-    assert_true(raw->record_length - raw->record_at >= header.length);
-    reader = bytes_reader(raw->record + raw->record_at, header.length);
-    raw->record_at += header.length;
-    *frame = (struct raw_frame){ .type = (enum frame_type)header.type,
-                                 .flags = header.flags,
-                                 .stream = header.stream };
-    parse(frame, &reader);
-    assert_false(reader.failed);
-    frame->bytes = reader.at;
-    frame->length = bytes_left(&reader);
+    length = raw_frame_parse(frame, raw->record + raw->record_at,
+                             raw->record_length - raw->record_at);
+    assert_true(length > 0); /* no record has half of one */
+    raw->record_at += length;
     return true;
 }
 

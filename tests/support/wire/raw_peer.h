@@ -5,7 +5,7 @@
 #include "base/chunk.h"
 #include "base/clock.h"
 #include "support/check_test.h"
-#include "wire/frame.h"
+#include "support/wire/raw_frame.h"
 #include "wire/session.h"
 
 /*
@@ -29,21 +29,6 @@ struct raw_peer {
 
     /* For bounds on work. */
     uint64_t delivered_bytes, pulled_bytes, events;
-};
-
-/* A frame that the session under test sent, with what its type has. */
-struct raw_frame {
-    enum frame_type type;
-    uint8_t flags;
-    uint32_t stream;
-    uint16_t code;        /* OPEN_FAIL, RESET, STOP, GOAWAY, CLOSE */
-    uint8_t delivered;    /* OPEN_FAIL */
-    uint64_t offset;      /* DATA, RESET */
-    uint64_t consumed;    /* WINDOW */
-    uint64_t limit;       /* WINDOW */
-    uint64_t number;      /* PING, STREAMS */
-    const uint8_t *bytes; /* the rest of the payload, until the next pull */
-    size_t length;
 };
 
 /* |limits| NULL: the defaults. */

@@ -11,10 +11,7 @@ static const char *directory;
 
 static const char *path_of(const char *name)
 {
-    static char path[256];
-
-    snprintf(path, sizeof(path), "%s/%s", directory, name);
-    return path;
+    return forge_path(directory, name);
 }
 
 static void put(const char *name, const char *bytes, size_t length)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "tunnel/acceptor.h"
 
-#include "base/clock.h"
 #include "support/check_test.h"
 #include "support/sockets.h"
 #include "support/tunnel/papers.h"
+#include "support/tunnel/patience.h"
 #include "support/tunnel/stranger.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -65,8 +65,6 @@ static int set_up(void **state)
     *door = (struct door){ .loop = loop_new() };
     assert_non_null(door->loop);
     papers_make(&door->papers);
-    papers_issue(&door->papers, "app");
-    papers_issue(&door->papers, "db");
     assert_int_equal(handshaker_start(&door->handshaker), STATUS_OK);
     papers_use(&door->papers, "db", door->handshaker);
     if (open_door(door, "0.0.0.0:0", &door->acceptor, &error) != STATUS_OK)
@@ -86,14 +84,6 @@ static int tear_down(void **state)
     loop_free(door->loop);
     papers_remove(&door->papers);
     return 0;
-}
-
-static void pass(struct door *door, uint64_t us)
-{
-    uint64_t began_us = clock_now_us();
-
-    while (clock_now_us() - began_us < us)
-        loop_turn(door->loop, CLOCK_MS);
 }
 
 /* ---- those who come ---- */
@@ -202,12 +192,11 @@ static void a_peer_of_another_authority_is_not(void **state)
     struct stranger *stranger;
 
     papers_make(&others);
-    papers_issue(&others, "app");
     stranger =
         stranger_new(door->loop, &others, "app", TLS_CLIENT, come(door, 1));
     assert_false(stranger_shake(stranger));
     stranger_free(stranger);
-    pass(door, 100 * CLOCK_MS);
+    patience_pass(door->loop, 100 * CLOCK_MS);
     assert_int_equal(door->established, 0);
     assert_true(shakes(door, 1)); /* and it costs others nothing */
     papers_remove(&others);
@@ -250,7 +239,7 @@ static void silence_and_dribble_are_let_go_in_time(void **state)
     began_us = clock_now_us();
     come_many(door, 1, fds, 2);
     do {
-        pass(door, 300 * CLOCK_MS);
+        patience_pass(door->loop, 300 * CLOCK_MS);
         at_us = clock_now_us() - began_us;
         if (dribbled < sizeof(hello))
             (void)send(fds[1], hello + dribbled++, 1, MSG_NOSIGNAL);
@@ -272,7 +261,7 @@ static void one_address_has_only_so_many_under_way(void **state)
     int fds[OF_ADDRESS + 3];
 
     come_many(door, 1, fds, OF_ADDRESS);
-    pass(door, 200 * CLOCK_MS);
+    patience_pass(door->loop, 200 * CLOCK_MS);
     assert_int_equal(count_gone(fds, OF_ADDRESS), 0);
     /* One more is let go at once; those before it and others are not. */
     come_many(door, 1, fds + OF_ADDRESS, 3);
@@ -282,7 +271,7 @@ static void one_address_has_only_so_many_under_way(void **state)
     assert_true(shakes(door, 2));
     /* Who goes makes room. */
     close(fds[0]);
-    pass(door, 200 * CLOCK_MS);
+    patience_pass(door->loop, 200 * CLOCK_MS);
     assert_true(shakes(door, 1));
     leave(fds + 1, OF_ADDRESS + 2);
 }
@@ -303,13 +292,13 @@ static void there_are_only_so_many_under_way_in_all(void **state)
     while (!is_gone(more)) {
         assert_true(clock_now_us() - began_us < 4 * CLOCK_SECOND);
         assert_int_equal(count_gone(fds, IN_ALL), 0);
-        pass(door, 20 * CLOCK_MS);
+        patience_pass(door->loop, 20 * CLOCK_MS);
     }
     close(more);
     assert_int_equal(count_gone(fds, IN_ALL), 0);
     /* When those have gone there is room for it. */
     leave(fds, IN_ALL);
-    pass(door, 500 * CLOCK_MS);
+    patience_pass(door->loop, 500 * CLOCK_MS);
     assert_true(shakes(door, HOSTS + 1));
 }
 
@@ -343,7 +332,7 @@ static void close_with_handshakes_under_way_lets_all_go(void **state)
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     to.sin_port = htons(address_port(acceptor_address(door->acceptor)));
     come_many(door, 1, fds, 9);
-    pass(door, 50 * CLOCK_MS);
+    patience_pass(door->loop, 50 * CLOCK_MS);
     fds[9] = come(door, 1); /* in the kernel's queue */
     stranger = stranger_new(door->loop, &door->papers, "app", TLS_CLIENT,
                             come(door, 2));
@@ -370,7 +359,8 @@ static void close_before_an_answer_lets_the_peer_go(void **state)
     /* A loop of its own: ours stands still, so the answer waits. */
     stranger = stranger_new(loop_new(), &door->papers, "app", TLS_CLIENT,
                             come(door, 1));
-    pass(door, 50 * CLOCK_MS); /* accepted, and with the handshaker */
+    patience_pass(door->loop,
+                  50 * CLOCK_MS); /* accepted, and with the handshaker */
     assert_true(stranger_shake(stranger));
     usleep(200000);
     acceptor_close(door->acceptor);
@@ -394,7 +384,7 @@ static void close_while_it_takes_breath_is_harmless(void **state)
     assert_true(await_gone(door, fds + OF_ADDRESS, 1));
     acceptor_close(door->acceptor); /* it would listen again in 50 ms */
     door->acceptor = NULL;
-    pass(door, 150 * CLOCK_MS);
+    patience_pass(door->loop, 150 * CLOCK_MS);
     leave(fds, OF_ADDRESS + 1);
 }
 

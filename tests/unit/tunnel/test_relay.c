@@ -228,7 +228,7 @@ static void a_connection_alone_is_an_answer(void **state)
 {
     struct passage *passage = *state;
     struct channel *channel;
-    struct stranger_frame frame;
+    struct raw_frame frame;
 
     passage->end.dials = true;
     channel = passage_open(passage);
@@ -253,7 +253,7 @@ static void what_is_announced_comes_first_and_is_not_of_the_stream(void **state)
                                     (const uint8_t *)"PROXY somebody\r\n", 16),
                      STATUS_OK);
     host_relay_connect(channel->relay);
-    assert_true(host_end_receive(&passage->end, channel->relay->fd, text,
+    assert_true(patience_receive(passage->end.loop, channel->relay->fd, text,
                                  sizeof(text)));
     assert_memory_equal(text, "PROXY somebody\r\n", sizeof(text));
     channel_read(passage, channel, 5000);
@@ -322,13 +322,13 @@ static void who_has_no_stream_is_not_read(void **state)
     for (int i = 0; i < 2; i++) {
         while (channel_write_some(channel, CHANNEL_PART) > 0)
             ;
-        host_end_pass(&passage->end, 50 * CLOCK_MS);
+        patience_pass(passage->end.loop, 50 * CLOCK_MS);
     }
     assert_int_equal(relay->relay.up_bytes, 0);
     assert_int_equal(relay->relay.early.bytes, 0);
     /* Nor is its FIN an end: it comes behind the bytes. */
     channel_finish(channel);
-    host_end_pass(&passage->end, 50 * CLOCK_MS);
+    patience_pass(passage->end.loop, 50 * CLOCK_MS);
     assert_false(relay->is_ended);
     {
         struct channel *attached = passage_attach(passage, relay);

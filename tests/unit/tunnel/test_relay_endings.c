@@ -101,7 +101,7 @@ static void one_that_waits_for_a_stream_ends_with_its_connection(void **state)
     host_end_turn(&passage->end, 2);
     sockets_reset(relay->fd);
     relay->fd = -1;
-    assert_true(host_end_wait(&passage->end, &relay->is_ended));
+    assert_true(patience_wait(passage->end.loop, &relay->is_ended));
     assert_int_equal(relay->ending, RELAY_RESET_HERE);
 }
 
@@ -234,12 +234,12 @@ static void expect_loss(struct passage *passage, struct channel *channel,
     while (channel->read < bytes) {
         uint8_t byte;
 
-        assert_true(host_end_receive(&passage->end, relay->fd, &byte, 1));
+        assert_true(patience_receive(passage->end.loop, relay->fd, &byte, 1));
         assert_int_equal(byte, channel_byte_down(channel, channel->read));
         channel->read++;
     }
-    assert_int_equal(host_end_ending(&passage->end, relay->fd), ECONNRESET);
-    assert_true(host_end_wait(&passage->end, &relay->is_ended));
+    assert_int_equal(patience_ending(passage->end.loop, relay->fd), ECONNRESET);
+    assert_true(patience_wait(passage->end.loop, &relay->is_ended));
     assert_int_equal(relay->ending, RELAY_LOST);
 }
 
