@@ -70,6 +70,16 @@ static inline void end_open(struct end *end, int fd)
     assert_int_equal(connection_open(&end->connection, fd), STATUS_OK);
 }
 
+/* An open one, and the socket at the other end of it. */
+static inline int end_meet(struct end *end, enum socket_kind kind)
+{
+    int pair[2];
+
+    sockets_pair(kind, pair);
+    end_open(end, pair[0]);
+    return pair[1];
+}
+
 /* Turn until |*condition|. */
 static inline void end_turn_until(struct end *end, const bool *condition)
 {
