@@ -92,9 +92,10 @@ uint32_t entrance_next_worker(const struct entrance *entrance);
 struct door *door_find(const struct ambassador *ambassador, const char *text);
 MUST_CHECK enum status door_open(struct ambassador *ambassador,
                                  const char *text, struct net_error *error);
-/* Where a service listens, at most |room| addresses; returns how many. */
-size_t door_list(const struct ambassador *ambassador, enum service_role role,
-                 const char *service, const char **listen, size_t room);
+/* Where a service listens, the first so many; |listen| is NULLs before. */
+enum { MAX_LISTEN = 64 };
+void door_list(const struct ambassador *ambassador, enum service_role role,
+               const char *service, const char *listen[MAX_LISTEN + 1]);
 void door_close(struct door *door);
 
 extern const struct worker_events ambassador_worker_events;

@@ -310,8 +310,8 @@ enum status door_open(struct ambassador *ambassador, const char *text,
     return STATUS_OK;
 }
 
-size_t door_list(const struct ambassador *ambassador, enum service_role role,
-                 const char *service, const char **listen, size_t room)
+void door_list(const struct ambassador *ambassador, enum service_role role,
+               const char *service, const char *listen[MAX_LISTEN + 1])
 {
     size_t count = 0;
 
@@ -319,11 +319,10 @@ size_t door_list(const struct ambassador *ambassador, enum service_role role,
     {
         const struct door *door = LIST_ITEM(node, struct door, node);
 
-        if (door->role == role && count < room &&
+        if (door->role == role && count < MAX_LISTEN &&
             strcmp(door->service, service) == 0)
             listen[count++] = door->text;
     }
-    return count;
 }
 
 void door_close(struct door *door)

@@ -43,8 +43,6 @@ uint32_t window_load(const struct ambassador *ambassador)
 
 /* ---- status ---- */
 
-enum { MAX_LISTEN = 64, MAX_SOURCES = 64 };
-
 /* What the document borrows from us while it is written. */
 struct service_material {
     const char *listen[MAX_LISTEN + 1];
@@ -81,7 +79,7 @@ static void gather_sources(const struct directory *directory,
 {
     struct asked_source asked[MAX_SOURCES];
 
-    material->source_count = window_sources(directory, asked, MAX_SOURCES);
+    material->source_count = window_sources(directory, asked);
     for (size_t i = 0; i < material->source_count; i++) {
         material->texts[i] = asked[i].text;
         material->are_idle[i] = asked[i].is_idle;
@@ -97,7 +95,7 @@ static void gather_service(const struct ambassador *ambassador,
     size_t announced;
 
     door_list(ambassador, entrance->options.role, entrance->options.name,
-              material->listen, MAX_LISTEN);
+              material->listen);
     announced = gather_announcements(ambassador, entrance, material);
     gather_sources(entrance->directory, material);
     *status =

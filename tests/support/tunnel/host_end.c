@@ -215,7 +215,7 @@ struct stranger *host_end_meet(struct host_end *end)
 
     sockets_pair(SOCKETS_V4, fds);
     greet(end, fds[0]);
-    stranger = stranger_new(end->loop, &end->papers, "app", TLS_CLIENT, fds[1]);
+    stranger = stranger_new(end->loop, &end->papers, fds[1]);
     ASSERT(stranger_shake(stranger));
     stranger_hello(stranger);
     while (!end->is_usable)

@@ -11,22 +11,21 @@
 #include <unistd.h>
 
 struct stranger *stranger_new(struct loop *loop, const struct papers *papers,
-                              const char *name, enum tls_role role, int fd)
+                              int fd)
 {
     struct stranger *stranger = calloc(1, sizeof(*stranger));
 
     ASSERT(stranger);
     stranger->loop = loop;
-    stranger->role = role;
     stranger->fd = fd;
     stranger->ending = -1;
-    stranger->next = role == TLS_CLIENT ? 1 : 2;
+    stranger->next = 1;
     stranger->out = bytes_writer(stranger->frames, sizeof(stranger->frames));
     ASSERT(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == 0);
-    papers_load(papers, name, &stranger->identity, &stranger->trust);
+    papers_load(papers, "app", &stranger->identity, &stranger->trust);
     ASSERT(tls_settings_new(stranger->identity, stranger->trust, TUNNEL_ALPN,
                             &stranger->settings) == STATUS_OK);
-    stranger->tls = tls_new(role, stranger->settings);
+    stranger->tls = tls_new(TLS_CLIENT, stranger->settings);
     ASSERT(stranger->tls);
     return stranger;
 }

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 /*
- * The far end of a real tunnel, made by hand: a TLS end over a socket that
+ * Who dialled a real tunnel, made by hand: a TLS end over a socket that
  * sends whatever frames a test puts into |out|, or any bytes at all, and takes
  * apart what comes back.  Whatever it waits for (ten seconds at most, then the
  * test is aborted), |loop| turns meanwhile.
@@ -22,7 +22,6 @@ struct stranger {
     struct trust *trust;
     struct tls_settings *settings;
     struct tls *tls;
-    enum tls_role role;
     int fd;
     int ending;     /* -1: open; 0: it ended by FIN; else the errno */
     bool is_closed; /* close_notify came */
@@ -36,9 +35,9 @@ struct stranger {
     size_t plain_at, plain_length;
 };
 
-/* |name| of |papers|, over |fd|, which becomes its own. */
+/* spiffe://acme/app of |papers|, over |fd|, which becomes its own. */
 struct stranger *stranger_new(struct loop *loop, const struct papers *papers,
-                              const char *name, enum tls_role role, int fd);
+                              int fd);
 void stranger_free(struct stranger *stranger); /* accepts NULL */
 
 /* The handshake; false if it failed. */

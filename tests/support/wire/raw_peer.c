@@ -80,13 +80,12 @@ uint32_t raw_own_id(const struct raw_peer *raw, uint32_t index)
     return 2 * index + (raw->role == SESSION_DIALER ? 1 : 2);
 }
 
-void raw_put_open(struct raw_peer *raw, uint32_t id, const char *service)
+void raw_put_open(struct raw_peer *raw, uint32_t id)
 {
-    struct metadata metadata = { .class = CLASS_AUTO };
+    struct metadata metadata = { .class = CLASS_AUTO, .service = "echo" };
     uint8_t payload[128];
     struct bytes_writer writer = bytes_writer(payload, sizeof(payload));
 
-    assert_true(text_copy(metadata.service, sizeof(metadata.service), service));
     metadata_encode(&metadata, &writer);
     frame_encode_header(&raw->out, FRAME_OPEN, 0, bytes_written(&writer), id);
     bytes_put(&raw->out, payload, bytes_written(&writer));
@@ -261,7 +260,7 @@ struct stream *raw_accept(struct raw_peer *raw, uint32_t index)
 {
     struct session_event event;
 
-    raw_put_open(raw, raw_id(raw, index), "echo");
+    raw_put_open(raw, raw_id(raw, index));
     event = raw_expect(raw, SESSION_OPENED);
     event.stream->owner = &owner;
     return event.stream;

@@ -46,7 +46,8 @@ void raw_put_hello(struct raw_peer *raw, const struct hello *hello);
 /* The number of the peer's |index|th stream, from 0; of the session's. */
 uint32_t raw_id(const struct raw_peer *raw, uint32_t index);
 uint32_t raw_own_id(const struct raw_peer *raw, uint32_t index);
-void raw_put_open(struct raw_peer *raw, uint32_t id, const char *service);
+/* For the service "echo". */
+void raw_put_open(struct raw_peer *raw, uint32_t id);
 void raw_put_data(struct raw_peer *raw, uint32_t id, uint64_t offset,
                   size_t length, bool fin);
 /* |count| offers, or as many as fit: "s0" that is up, with load |load| ... */

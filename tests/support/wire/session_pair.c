@@ -66,12 +66,9 @@ static void take_event(struct session_pair *pair, struct pair_end *end,
         event->stream->owner = end;
         end->stream = event->stream;
     }
-    if (event->type == SESSION_DATA) {
+    if (event->type == SESSION_DATA)
         take_data(pair, end, event);
-        return;
-    }
-    if (end->log_count < PAIR_LOG)
-        end->log[end->log_count++] = event->type;
+    end->answers += event->type == SESSION_ANSWERED;
 }
 
 static void receive(struct session_pair *pair, struct pair_end *end,
@@ -156,15 +153,4 @@ size_t pair_write(struct session_pair *pair, int side, struct stream *stream,
         session_commit(session, stream, part, pair->now_us);
     }
     return written;
-}
-
-int pair_saw(const struct session_pair *pair, int side,
-             enum session_event_type type)
-{
-    const struct pair_end *end = &pair->ends[side];
-    int count = 0;
-
-    for (int i = 0; i < end->log_count; i++)
-        count += end->log[i] == type;
-    return count;
 }

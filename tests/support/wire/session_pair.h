@@ -9,10 +9,8 @@
 /*
  * Two sessions joined by memory.  Streams are taken as they come; their bytes
  * are counted, checked against the pattern that pair_write() writes, and
- * consumed at once unless |holds|.  Other events are kept to be asked for.
+ * consumed at once unless |holds|.
  */
-enum { PAIR_LOG = 256 };
-
 struct pair_end {
     struct session *session;
     struct chunk_pool pool;
@@ -20,8 +18,7 @@ struct pair_end {
     uint64_t got;          /* bytes of DATA, of all streams */
     bool got_fin;
     bool holds;
-    enum session_event_type log[PAIR_LOG]; /* what came */
-    int log_count;
+    int answers; /* how often SESSION_ANSWERED came */
 };
 
 struct session_pair {
@@ -45,7 +42,4 @@ struct stream *pair_open(struct session_pair *pair, int side);
 /* As many of |bytes| as there is room for. */
 size_t pair_write(struct session_pair *pair, int side, struct stream *stream,
                   size_t bytes);
-/* How often |type| came to |side|. */
-int pair_saw(const struct session_pair *pair, int side,
-             enum session_event_type type);
 #endif

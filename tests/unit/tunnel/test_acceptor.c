@@ -155,8 +155,8 @@ static void leave(const int *fds, size_t count)
 static bool shakes(struct door *door, unsigned host)
 {
     unsigned before = door->established;
-    struct stranger *stranger = stranger_new(door->loop, &door->papers, "app",
-                                             TLS_CLIENT, come(door, host));
+    struct stranger *stranger =
+        stranger_new(door->loop, &door->papers, come(door, host));
     bool shaken = stranger_shake(stranger);
 
     if (shaken)
@@ -192,8 +192,7 @@ static void a_peer_of_another_authority_is_not(void **state)
     struct stranger *stranger;
 
     papers_make(&others);
-    stranger =
-        stranger_new(door->loop, &others, "app", TLS_CLIENT, come(door, 1));
+    stranger = stranger_new(door->loop, &others, come(door, 1));
     assert_false(stranger_shake(stranger));
     stranger_free(stranger);
     patience_pass(door->loop, 100 * CLOCK_MS);
@@ -334,8 +333,7 @@ static void close_with_handshakes_under_way_lets_all_go(void **state)
     come_many(door, 1, fds, 9);
     patience_pass(door->loop, 50 * CLOCK_MS);
     fds[9] = come(door, 1); /* in the kernel's queue */
-    stranger = stranger_new(door->loop, &door->papers, "app", TLS_CLIENT,
-                            come(door, 2));
+    stranger = stranger_new(door->loop, &door->papers, come(door, 2));
     acceptor_close(door->acceptor);
     door->acceptor = NULL;
     assert_false(stranger_shake(stranger));
@@ -357,8 +355,7 @@ static void close_before_an_answer_lets_the_peer_go(void **state)
     uint64_t began_us;
 
     /* A loop of its own: ours stands still, so the answer waits. */
-    stranger = stranger_new(loop_new(), &door->papers, "app", TLS_CLIENT,
-                            come(door, 1));
+    stranger = stranger_new(loop_new(), &door->papers, come(door, 1));
     patience_pass(door->loop,
                   50 * CLOCK_MS); /* accepted, and with the handshaker */
     assert_true(stranger_shake(stranger));
