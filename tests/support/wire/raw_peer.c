@@ -157,6 +157,13 @@ struct session_event raw_expect(struct raw_peer *raw,
     return event;
 }
 
+void raw_deliver_data(struct raw_peer *raw, uint32_t id, uint64_t offset,
+                      size_t length, bool fin)
+{
+    raw_put_data(raw, id, offset, length, fin);
+    (void)raw_expect(raw, SESSION_DATA);
+}
+
 void raw_expect_nothing(struct raw_peer *raw)
 {
     (void)raw_expect(raw, SESSION_NOTHING);
@@ -276,6 +283,18 @@ struct stream *raw_open(struct raw_peer *raw)
                      STATUS_OK);
     (void)raw_expect_frame(raw, FRAME_OPEN, stream->id);
     return stream;
+}
+
+struct stream *raw_start_accepted(struct raw_peer *raw)
+{
+    raw_start_ready(raw, SESSION_ACCEPTOR, NULL);
+    return raw_accept(raw, 0);
+}
+
+struct stream *raw_start_opened(struct raw_peer *raw)
+{
+    raw_start_ready(raw, SESSION_DIALER, NULL);
+    return raw_open(raw);
 }
 
 size_t raw_write(struct raw_peer *raw, struct stream *stream, size_t bytes)

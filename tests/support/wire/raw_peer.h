@@ -61,6 +61,9 @@ enum status raw_deliver(struct raw_peer *raw, struct session_event *event);
 /* The same; it must be of |type|, and no fault. */
 struct session_event raw_expect(struct raw_peer *raw,
                                 enum session_event_type type);
+/* DATA is put and comes out at once. */
+void raw_deliver_data(struct raw_peer *raw, uint32_t id, uint64_t offset,
+                      size_t length, bool fin);
 /* It takes everything, and nobody needs to know. */
 void raw_expect_nothing(struct raw_peer *raw);
 /* It breaks the protocol: CLOSE says |why| and is the last that is said. */
@@ -81,6 +84,9 @@ size_t raw_drop_frames(struct raw_peer *raw);
 struct stream *raw_accept(struct raw_peer *raw, uint32_t index);
 /* A stream that the session opens; OPEN has been pulled. */
 struct stream *raw_open(struct raw_peer *raw);
+/* Ready, with a stream 1: of the peer's in an acceptor, its own in a dialer. */
+struct stream *raw_start_accepted(struct raw_peer *raw);
+struct stream *raw_start_opened(struct raw_peer *raw);
 /* Write |bytes| of a known pattern, as many as there is room for. */
 size_t raw_write(struct raw_peer *raw, struct stream *stream, size_t bytes);
 

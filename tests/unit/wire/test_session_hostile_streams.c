@@ -248,8 +248,7 @@ static void provoked_resets_leave_nothing_behind(void **state)
         struct stream *stream = raw_accept(&raw, i);
         uint32_t id = stream->id;
 
-        raw_put_data(&raw, id, 0, 10, false);
-        (void)raw_expect(&raw, SESSION_DATA);
+        raw_deliver_data(&raw, id, 0, 10, false);
         frame_put_stop(&raw.out, id, CODE_RESET);
         (void)raw_expect(&raw, SESSION_STOPPED);
         session_release(raw.session, stream, CODE_RESET);
@@ -295,8 +294,7 @@ static void nothing_comes_behind_fin(void **state)
 
         start(state);
         id = accept_one();
-        raw_put_data(&raw, id, 0, 10, true);
-        (void)raw_expect(&raw, SESSION_DATA);
+        raw_deliver_data(&raw, id, 0, 10, true);
         raw_put_data(&raw, id, 10, again ? 0 : 1, again); /* FIN, or a byte */
         raw_expect_broken(&raw, "data behind the end of a stream");
         stop();
@@ -342,8 +340,7 @@ static void data_neither_leaves_gaps_nor_overlaps(void **state)
 
         start(state);
         id = accept_one();
-        raw_put_data(&raw, id, 0, 100, false);
-        (void)raw_expect(&raw, SESSION_DATA);
+        raw_deliver_data(&raw, id, 0, 100, false);
         raw_put_data(&raw, id, offsets[i], 10, false);
         raw_expect_broken(&raw, "data at a wrong offset");
         stop();
