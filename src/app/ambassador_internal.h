@@ -80,6 +80,9 @@ struct door {
 
 struct entrance *entrance_find(const struct ambassador *ambassador,
                                enum service_role role, const char *name);
+/* What an operator calls |name|, in its first role; NULL: nothing, or NULL. */
+struct entrance *entrance_named(const struct ambassador *ambassador,
+                                const char *name);
 MUST_CHECK enum status entrance_open(struct ambassador *ambassador,
                                      const struct service_options *options);
 /* Take |options|, and ask other sources if they changed. */

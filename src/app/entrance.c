@@ -22,6 +22,18 @@ struct entrance *entrance_find(const struct ambassador *ambassador,
     return NULL;
 }
 
+struct entrance *entrance_named(const struct ambassador *ambassador,
+                                const char *name)
+{
+    struct entrance *entrance = NULL;
+
+    if (!name || strcmp(name, DIAL_SERVICE) == 0)
+        return NULL;
+    for (unsigned role = 0; !entrance && role < SERVICE_ROLES; role++)
+        entrance = entrance_find(ambassador, (enum service_role)role, name);
+    return entrance;
+}
+
 /* ---- which of its endpoints are fit ---- */
 
 static void tell_verdicts(const struct entrance *entrance,

@@ -177,14 +177,6 @@ static void ask_workers(struct inquiry *inquiry)
 
 /* ---- requests ---- */
 
-static bool is_service(const struct ambassador *ambassador, const char *name)
-{
-    for (unsigned role = 0; role < SERVICE_ROLES; role++)
-        if (entrance_find(ambassador, (enum service_role)role, name))
-            return strcmp(name, DIAL_SERVICE) != 0;
-    return false;
-}
-
 /* Named before, in another role? */
 static bool is_repeated(const struct ambassador *ambassador,
                         const struct entrance *entrance)
@@ -237,7 +229,7 @@ void explain_answer(void *context, struct admin_request *request)
     const char *client = admin_argument(request, "client");
     struct inquiry *inquiry;
 
-    if (!name || !is_service(ambassador, name)) {
+    if (!entrance_named(ambassador, name)) {
         refuse_stranger(ambassador, request);
         return;
     }

@@ -224,16 +224,6 @@ static void get_status(void *context, struct admin_request *request)
 
 /* ---- probing ---- */
 
-static struct entrance *find_entrance(struct ambassador *ambassador,
-                                      const char *name)
-{
-    struct entrance *entrance = NULL;
-
-    for (unsigned role = 0; !entrance && role < SERVICE_ROLES; role++)
-        entrance = entrance_find(ambassador, (enum service_role)role, name);
-    return entrance;
-}
-
 static uint32_t worker_to_probe(const struct entrance *entrance)
 {
     for (uint32_t i = 0; i < entrance->ambassador->worker_count; i++)
@@ -256,9 +246,9 @@ static void post_probe(void *context, struct admin_request *request)
 {
     struct ambassador *ambassador = context;
     const char *name = admin_argument(request, "service");
-    struct entrance *entrance = name ? find_entrance(ambassador, name) : NULL;
+    const struct entrance *entrance = entrance_named(ambassador, name);
 
-    if (!entrance || strcmp(name, DIAL_SERVICE) == 0) {
+    if (!entrance) {
         admin_answer(request, 404, "text/plain", "no such service here\n");
         return;
     }
