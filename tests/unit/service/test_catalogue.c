@@ -17,7 +17,7 @@
 /* It offers "echo" and "secret" to whom |echo| and |secret| match, or not. */
 static void offer(struct pair *pair, const char *echo, const char *secret)
 {
-    struct service_options services[2];
+    struct service_options services[2] = { { .role = SERVICE_OFFER } };
     size_t count = 0;
 
     for (int i = 0; i < 2; i++) {
