@@ -4,7 +4,6 @@
 #include "base/check.h"
 #include "base/status.h"
 #include "config/config.h"
-#include <stddef.h>
 
 /*
  * Where an ambassador and the commands that ask it meet when nobody says

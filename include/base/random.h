@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef BASE_RANDOM_H
 #define BASE_RANDOM_H
-#include <stddef.h>
 #include <stdint.h>
 
 /*

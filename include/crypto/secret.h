@@ -3,7 +3,6 @@
 #define CRYPTO_SECRET_H
 #include "base/check.h"
 #include "base/status.h"
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,9 +19,6 @@ void secret_free(void *secret); /* accepts NULL; wipes */
 
 /* Wipe memory that is not ours to free, like a buffer on the stack. */
 void secret_wipe(void *bytes, size_t length);
-
-/* Compare without telling by time where the difference is. */
-bool secret_equal(const void *a, const void *b, size_t length);
 
 /*
  * The bytes of a regular file of at most |max_bytes|, in memory of

@@ -84,7 +84,4 @@ void frame_put_close(struct bytes_writer *writer, uint16_t code,
                      const char *reason);
 void frame_put_offers(struct bytes_writer *writer, const uint8_t *list,
                       size_t length, bool is_partial);
-
-#define FRAME_WINDOW_BYTES (FRAME_HEADER + 16u)
-#define FRAME_LARGEST_CONTROL (FRAME_HEADER + 2u + FRAME_MAX_REASON)
 #endif

@@ -80,6 +80,9 @@ struct door {
 
 struct entrance *entrance_find(const struct ambassador *ambassador,
                                enum service_role role, const char *name);
+/* What an operator calls |name|, in its first role; NULL: nothing, or NULL. */
+struct entrance *entrance_named(const struct ambassador *ambassador,
+                                const char *name);
 MUST_CHECK enum status entrance_open(struct ambassador *ambassador,
                                      const struct service_options *options);
 /* Take |options|, and ask other sources if they changed. */
@@ -88,15 +91,14 @@ MUST_CHECK enum status entrance_change(struct entrance *entrance,
 void entrance_close(struct entrance *entrance);
 /* Who carries the next connection, if nothing changes until then. */
 uint32_t entrance_next_worker(const struct entrance *entrance);
-/* To the worker that can carry it best; taken over. */
-void entrance_dispatch(struct ambassador *ambassador, struct arrival *arrival);
 
 struct door *door_find(const struct ambassador *ambassador, const char *text);
 MUST_CHECK enum status door_open(struct ambassador *ambassador,
                                  const char *text, struct net_error *error);
-/* Where a service listens, at most |room| addresses; returns how many. */
-size_t door_list(const struct ambassador *ambassador, enum service_role role,
-                 const char *service, const char **listen, size_t room);
+/* Where a service listens, the first so many; |listen| is NULLs before. */
+enum { MAX_LISTEN = 64 };
+void door_list(const struct ambassador *ambassador, enum service_role role,
+               const char *service, const char *listen[MAX_LISTEN + 1]);
 void door_close(struct door *door);
 
 extern const struct worker_events ambassador_worker_events;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Where registries say that we are: by the configuration and our listeners. */
 #include "app/ambassador_internal.h"
-#include "base/log.h"
 
 /* The kernel has chosen the port, if the configuration left it to it. */
 static void take_port(const struct ambassador *ambassador, size_t listener,

@@ -7,7 +7,6 @@
 #include "base/log.h"
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct entrance *entrance_find(const struct ambassador *ambassador,
                                enum service_role role, const char *name)
@@ -21,6 +20,18 @@ struct entrance *entrance_find(const struct ambassador *ambassador,
             return entrance;
     }
     return NULL;
+}
+
+struct entrance *entrance_named(const struct ambassador *ambassador,
+                                const char *name)
+{
+    struct entrance *entrance = NULL;
+
+    if (!name || strcmp(name, DIAL_SERVICE) == 0)
+        return NULL;
+    for (unsigned role = 0; !entrance && role < SERVICE_ROLES; role++)
+        entrance = entrance_find(ambassador, (enum service_role)role, name);
+    return entrance;
 }
 
 /* ---- which of its endpoints are fit ---- */
@@ -209,7 +220,8 @@ static struct worker *choose_worker(struct entrance *entrance)
     return entrance->ambassador->workers[next];
 }
 
-void entrance_dispatch(struct ambassador *ambassador, struct arrival *arrival)
+/* To the worker that can carry it best; taken over. */
+static void dispatch(struct ambassador *ambassador, struct arrival *arrival)
 {
     struct entrance *entrance =
         entrance_find(ambassador, arrival->role, arrival->service);
@@ -243,7 +255,7 @@ static void homeless(void *context, struct worker *worker,
                      struct arrival *arrival)
 {
     (void)worker;
-    entrance_dispatch(context, arrival);
+    dispatch(context, arrival);
 }
 
 static void reported(void *context, struct worker *worker,
@@ -271,7 +283,7 @@ static void accepted(void *context, int fd, const struct address *from)
     struct arrival arrival = { .fd = fd, .from = *from, .role = door->role };
 
     memcpy(arrival.service, door->service, sizeof(arrival.service));
-    entrance_dispatch(door->ambassador, &arrival);
+    dispatch(door->ambassador, &arrival);
 }
 
 struct door *door_find(const struct ambassador *ambassador, const char *text)
@@ -310,8 +322,8 @@ enum status door_open(struct ambassador *ambassador, const char *text,
     return STATUS_OK;
 }
 
-size_t door_list(const struct ambassador *ambassador, enum service_role role,
-                 const char *service, const char **listen, size_t room)
+void door_list(const struct ambassador *ambassador, enum service_role role,
+               const char *service, const char *listen[MAX_LISTEN + 1])
 {
     size_t count = 0;
 
@@ -319,11 +331,10 @@ size_t door_list(const struct ambassador *ambassador, enum service_role role,
     {
         const struct door *door = LIST_ITEM(node, struct door, node);
 
-        if (door->role == role && count < room &&
+        if (door->role == role && count < MAX_LISTEN &&
             strcmp(door->service, service) == 0)
             listen[count++] = door->text;
     }
-    return count;
 }
 
 void door_close(struct door *door)

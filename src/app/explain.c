@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_LISTEN = 64, MAX_SOURCES = 64, MAX_KNOWN = 512 };
+enum { MAX_KNOWN = 512 };
 
 struct inquiry;
 
@@ -44,7 +44,7 @@ static size_t gather_sources(const struct directory *directory,
                              struct explained_source *sources)
 {
     struct asked_source asked[MAX_SOURCES];
-    size_t count = window_sources(directory, asked, MAX_SOURCES);
+    size_t count = window_sources(directory, asked);
 
     for (size_t i = 0; i < count; i++) {
         sources[i].text = asked[i].text;
@@ -64,7 +64,7 @@ static void gather_service(const struct entrance *entrance,
     const struct directory *directory = entrance->directory;
 
     door_list(entrance->ambassador, entrance->options.role,
-              entrance->options.name, listen, MAX_LISTEN);
+              entrance->options.name, listen);
     material->services[material->count++] = (struct explained_service){
         .options = &entrance->options,
         .listen = listen,
@@ -177,14 +177,6 @@ static void ask_workers(struct inquiry *inquiry)
 
 /* ---- requests ---- */
 
-static bool is_service(const struct ambassador *ambassador, const char *name)
-{
-    for (unsigned role = 0; role < SERVICE_ROLES; role++)
-        if (entrance_find(ambassador, (enum service_role)role, name))
-            return strcmp(name, DIAL_SERVICE) != 0;
-    return false;
-}
-
 /* Named before, in another role? */
 static bool is_repeated(const struct ambassador *ambassador,
                         const struct entrance *entrance)
@@ -237,7 +229,7 @@ void explain_answer(void *context, struct admin_request *request)
     const char *client = admin_argument(request, "client");
     struct inquiry *inquiry;
 
-    if (!name || !is_service(ambassador, name)) {
+    if (!entrance_named(ambassador, name)) {
         refuse_stranger(ambassador, request);
         return;
     }

@@ -43,18 +43,7 @@ uint32_t window_load(const struct ambassador *ambassador)
 
 /* ---- status ---- */
 
-enum { MAX_LISTEN = 64, MAX_SOURCES = 64 };
-
 /* What the document borrows from us while it is written. */
-struct material {
-    struct service_status *services;
-    size_t service_count;
-    const char *listen[MAX_LISTEN + 1];
-    size_t listen_count;
-    struct certificate_status certificates[2];
-    size_t certificate_count;
-};
-
 struct service_material {
     const char *listen[MAX_LISTEN + 1];
     struct source_report sources[MAX_SOURCES];
@@ -90,7 +79,7 @@ static void gather_sources(const struct directory *directory,
 {
     struct asked_source asked[MAX_SOURCES];
 
-    material->source_count = window_sources(directory, asked, MAX_SOURCES);
+    material->source_count = window_sources(directory, asked);
     for (size_t i = 0; i < material->source_count; i++) {
         material->texts[i] = asked[i].text;
         material->are_idle[i] = asked[i].is_idle;
@@ -106,7 +95,7 @@ static void gather_service(const struct ambassador *ambassador,
     size_t announced;
 
     door_list(ambassador, entrance->options.role, entrance->options.name,
-              material->listen, MAX_LISTEN);
+              material->listen);
     announced = gather_announcements(ambassador, entrance, material);
     gather_sources(entrance->directory, material);
     *status =
@@ -235,21 +224,6 @@ static void get_status(void *context, struct admin_request *request)
 
 /* ---- probing ---- */
 
-static struct entrance *find_entrance(struct ambassador *ambassador,
-                                      const char *name)
-{
-    static const enum service_role roles[] = { SERVICE_CONSUME, SERVICE_DIRECT,
-                                               SERVICE_OFFER };
-
-    for (size_t i = 0; i < ARRAY_LENGTH(roles); i++) {
-        struct entrance *entrance = entrance_find(ambassador, roles[i], name);
-
-        if (entrance)
-            return entrance;
-    }
-    return NULL;
-}
-
 static uint32_t worker_to_probe(const struct entrance *entrance)
 {
     for (uint32_t i = 0; i < entrance->ambassador->worker_count; i++)
@@ -272,9 +246,9 @@ static void post_probe(void *context, struct admin_request *request)
 {
     struct ambassador *ambassador = context;
     const char *name = admin_argument(request, "service");
-    struct entrance *entrance = name ? find_entrance(ambassador, name) : NULL;
+    const struct entrance *entrance = entrance_named(ambassador, name);
 
-    if (!entrance || strcmp(name, DIAL_SERVICE) == 0) {
+    if (!entrance) {
         admin_answer(request, 404, "text/plain", "no such service here\n");
         return;
     }

@@ -6,22 +6,22 @@
 static const char set_text[] = "set";
 
 size_t window_sources(const struct directory *directory,
-                      struct asked_source *asked, size_t room)
+                      struct asked_source asked[MAX_SOURCES])
 {
     const struct directory_setting *setting = directory_setting(directory);
     const struct directory_setting *coming = directory_coming(directory);
     const struct source *source;
     size_t count = 0;
 
-    if (coming && count < room)
+    if (coming && count < MAX_SOURCES)
         asked[count++] = (struct asked_source){ .source = coming->source,
                                                 .text = set_text,
                                                 .is_idle = true };
-    if (setting && count < room)
+    if (setting && count < MAX_SOURCES)
         asked[count++] = (struct asked_source){ .source = setting->source,
                                                 .text = set_text };
     for (size_t i = 0;
-         count < room && (source = directory_source(directory, i)); i++)
+         count < MAX_SOURCES && (source = directory_source(directory, i)); i++)
         asked[count++] = (struct asked_source){
             .source = source,
             .text = source_text(source),

@@ -9,6 +9,8 @@
  * operator has set is a source by the name "set" and comes first.  All that is
  * handed out is the directory's, until it changes.
  */
+enum { MAX_SOURCES = 64 };
+
 struct asked_source {
     const struct source *source;
     const char *text;
@@ -16,9 +18,9 @@ struct asked_source {
     bool is_idle; /* watched, but it does not count */
 };
 
-/* At most |room| of them; returns how many. */
+/* MAX_SOURCES of them at most; returns how many. */
 size_t window_sources(const struct directory *directory,
-                      struct asked_source *asked, size_t room);
+                      struct asked_source asked[MAX_SOURCES]);
 
 /* What was set last; NULL: nothing is.  |set| is where it is put. */
 const struct set_status *window_setting(const struct directory *directory,

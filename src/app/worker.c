@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE /* pthread_setname_np() */
 #include "app/worker_internal.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include <signal.h>
 #include <stdlib.h>

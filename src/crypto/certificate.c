@@ -4,7 +4,6 @@
 #include <mbedtls/asn1.h>
 #include <mbedtls/error.h>
 #include <mbedtls/oid.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 

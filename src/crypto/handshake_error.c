@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "crypto/handshake_error.h"
 #include "base/check.h"
-#include "base/text.h"
 #include "crypto/certificate.h"
 #include <mbedtls/error.h>
 #include <mbedtls/pk.h>

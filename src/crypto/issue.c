@@ -5,7 +5,6 @@
 #include <mbedtls/md.h>
 #include <mbedtls/oid.h>
 #include <psa/crypto.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 

@@ -7,7 +7,6 @@
 #include <psa/crypto.h>
 #include <pthread.h>
 #include <sodium.h>
-#include <stdio.h>
 
 /* docs/SECURITY.md says what is wrong with older ones. */
 static char mbedtls_text[18];

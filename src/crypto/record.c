@@ -2,7 +2,6 @@
 #include "crypto/record.h"
 #include "crypto/failure.h"
 #include "crypto/secret.h"
-#include <string.h>
 
 enum content { CONTENT_ALERT = 21, CONTENT_HANDSHAKE = 22, CONTENT_DATA = 23 };
 enum message { MESSAGE_NEW_SESSION_TICKET = 4, MESSAGE_KEY_UPDATE = 24 };

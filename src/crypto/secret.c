@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
+#include <stdbool.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -30,11 +31,6 @@ void secret_free(void *secret)
 void secret_wipe(void *bytes, size_t length)
 {
     sodium_memzero(bytes, length);
-}
-
-bool secret_equal(const void *a, const void *b, size_t length)
-{
-    return sodium_memcmp(a, b, length) == 0;
 }
 
 /* All of |file| up to |size| bytes; false with errno if it cannot be read. */

@@ -5,7 +5,6 @@
 #include "crypto/secret.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,7 +55,7 @@ void store_close(struct store *store)
     *store = (struct store){ .handle = -1 };
 }
 
-bool store_has(const struct store *store, const char *name)
+static bool has(const struct store *store, const char *name)
 {
     return faccessat(store->handle, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
@@ -114,7 +113,7 @@ enum status store_prepare(struct store *store,
     struct store_file *place = &store->files[store->count];
 
     ASSERT(store->count < STORE_MAX_FILES);
-    if (!content->overwrite && store_has(store, content->name))
+    if (!content->overwrite && has(store, content->name))
         return pem_refuse(error, "%s/%s exists already; --force overwrites it",
                           store->directory, content->name);
     if (!text_copy(place->final, sizeof(place->final), content->name) ||
@@ -260,7 +259,7 @@ enum status store_read_entries(struct store *store, struct crypto_error *error)
     size_t length;
     enum status status;
 
-    if (!store_has(store, issued))
+    if (!has(store, issued))
         return STATUS_OK;
     text_format(path, sizeof(path), "%s/%s", store->directory, issued);
     status = secret_read(path, MAX_ISSUED, &bytes, &length);

@@ -3,7 +3,6 @@
 #define CRYPTO_STORE_H
 #include "crypto/authority.h"
 #include <stddef.h>
-#include <stdint.h>
 
 /*
  * Private to crypto/authority*: its directory.  Files are prepared beside
@@ -32,8 +31,6 @@ MUST_CHECK enum status store_open(struct store *store, const char *directory,
 
 /* Drop what was prepared and not committed; a closed store may be closed. */
 void store_close(struct store *store);
-
-bool store_has(const struct store *store, const char *name);
 
 /*
  * Prepare |name|; STATUS_CONFIG if it exists, unless |overwrite|.  |what| says

@@ -4,7 +4,6 @@
 #include "crypto/revocation.h"
 #include "crypto/trust.h"
 #include <mbedtls/x509_crt.h>
-#include <string.h>
 
 /* Private to crypto/trust*. */
 struct trust {

@@ -4,6 +4,7 @@
 #include "crypto/certificate.h"
 #include "crypto/revocation.h"
 #include "crypto/trust_internal.h"
+#include <string.h>
 
 /* For mbedTLS; certificate_check_strength() says the same in words. */
 const mbedtls_x509_crt_profile trust_path_profile = {

@@ -142,12 +142,6 @@ struct door {
     uint64_t left;
 };
 
-struct visitor {
-    struct door *door;
-    struct connection connection;
-    struct loop_task task;
-};
-
 static void knock(struct door *door);
 
 static void ignore(struct loop_task *task)

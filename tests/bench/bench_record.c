@@ -3,14 +3,12 @@
  * How fast the record layer seals and opens, and how many handshakes one core
  * does.  bench_record [SECONDS a figure, default 1]
  */
-#include "base/clock.h"
 #include "crypto/library.h"
 #include "crypto/record.h"
 #include "support/crypto/forge.h"
 #include "support/crypto/tls_pair.h"
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 static double cpu_seconds(void)

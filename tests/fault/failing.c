@@ -27,6 +27,11 @@ void failing_start(uint64_t nth, bool for_good)
     counts = true;
 }
 
+bool failing_failed(void)
+{
+    return failing_one != 0 && allocations >= failing_one;
+}
+
 uint64_t failing_stop(void)
 {
     counts = false;

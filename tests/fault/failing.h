@@ -11,6 +11,9 @@
  */
 void failing_start(uint64_t nth, bool for_good); /* nth 0: only count */
 
+/* Whether one failed since. */
+bool failing_failed(void);
+
 /* Back to normal; how many allocations there were. */
 uint64_t failing_stop(void);
 

@@ -4,7 +4,6 @@
 #include "crypto/tls.h"
 #include "fault/failing.h"
 #include "support/crypto/forge.h"
-#include <stdio.h>
 #include <string.h>
 
 static const char *directory;
@@ -12,12 +11,7 @@ static struct tls_settings *settings;
 
 static const char *path_of(const char *name)
 {
-    static char paths[4][256];
-    static unsigned next;
-    char *path = paths[next++ % 4];
-
-    snprintf(path, sizeof(paths[0]), "%s/%s", directory, name);
-    return path;
+    return forge_path(directory, name);
 }
 
 /* ---- what is loaded at the start ---- */

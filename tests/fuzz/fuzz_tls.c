@@ -7,7 +7,6 @@
 #include "base/bytes.h"
 #include "support/crypto/forge.h"
 #include "support/crypto/tls_pair.h"
-#include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

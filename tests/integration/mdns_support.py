@@ -14,7 +14,6 @@ import pytest
 from discovery_support import encode_name
 
 _numbers = itertools.count(1)
-GROUP = ("224.0.0.251", 5353)
 
 AVAHI = """
 [server]

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
 """`entente explain`: what it says is what happens."""
-import contextlib
 import json
 import pathlib
 import re
@@ -14,6 +13,7 @@ import pytest
 from discovery_support import SERVFAIL, DnsServer
 from harness import ports
 from harness.ambassador import Ambassador, any_port
+from harness.named import Keeper
 from harness.processes import wait_until
 from harness.servers import redis
 
@@ -22,33 +22,12 @@ pytestmark = pytest.mark.entente
 DOCUMENT = pathlib.Path(__file__).resolve().parents[2] / "docs/EXPLAIN.md"
 
 
-class Named:
+class Named(Keeper):
     """A service that says where it is to everybody and then waits."""
 
     def __init__(self):
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
-        self.source = f"static:{self.address}"
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self):
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._speak, args=(connection,),
-                             daemon=True).start()
-
-    def _speak(self, connection):
-        with connection, contextlib.suppress(ConnectionResetError):
-            connection.sendall(self.address.encode() + b"\n")
-            while connection.recv(100):
-                pass
-
-    def stop(self):
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
+        super().__init__("")
+        self.name = self.address.encode()
 
 
 def connect(address, source=None):

@@ -5,7 +5,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 enum socket_kind { SOCKETS_V4, SOCKETS_V6, SOCKETS_UNIX, SOCKETS_KINDS };
 

@@ -2,7 +2,6 @@
 #ifndef TOOLS_TRANSFER_H
 #define TOOLS_TRANSFER_H
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 /*

@@ -19,7 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #define RANDOM entropy_get, NULL
 #define SEQUENCE (MBEDTLS_ASN1_CONSTRUCTED | MBEDTLS_ASN1_SEQUENCE)
@@ -520,4 +519,23 @@ void forge_remove(const char *directory)
 {
     ASSERT(nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0);
     free((void *)(uintptr_t)directory);
+}
+
+const char *forge_path(const char *directory, const char *name)
+{
+    static char paths[4][300];
+    static unsigned next;
+    char *path = paths[next++ % 4];
+
+    snprintf(path, sizeof(paths[0]), "%s/%s", directory, name);
+    return path;
+}
+
+bool forge_shell(const char *directory, const char *command)
+{
+    char line[1024];
+
+    snprintf(line, sizeof(line), "cd %s && { %s; } >/dev/null 2>&1", directory,
+             command);
+    return system(line) == 0;
 }

@@ -94,4 +94,8 @@ struct trust *forge_trust_at(struct forged *const *roots, size_t count,
 /* A fresh directory; and all in it removed. */
 const char *forge_directory(void);
 void forge_remove(const char *directory);
+/* |name| in it; the fourth call from here takes the same memory. */
+const char *forge_path(const char *directory, const char *name);
+/* Whether |command| succeeds there; what it says is not kept. */
+bool forge_shell(const char *directory, const char *command);
 #endif

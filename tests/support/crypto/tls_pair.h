@@ -26,7 +26,6 @@ struct tls_pair {
     void (*meddle)(struct tls_pair *pair, enum tls_role to, uint8_t *bytes,
                    size_t *length, void *context);
     void *meddle_context;
-    bool fell_silent; /* neither end had anything more to say */
 };
 
 struct tls_pair *tls_pair_new(struct tls_settings *client,

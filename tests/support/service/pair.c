@@ -1,70 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "support/service/pair.h"
-#include "base/clock.h"
-#include "support/crypto/forge.h"
 #include "support/sockets.h"
-#include "tunnel/tunnel.h"
+#include "support/tunnel/patience.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#define PATIENCE_US (10 * CLOCK_SECOND)
-
-/* ---- certificates, as files, by the way real ones come ---- */
-
-static void write_leaf(const struct pair *pair, struct forged *authority,
-                       const char *name, const char *uri)
-{
-    char path[300];
-    struct forged *leaf =
-        forge(&(struct forge_plan){ .issuer = authority, .uris = { uri } });
-
-    snprintf(path, sizeof(path), "%s/%s.crt", pair->directory, name);
-    forge_write_certificates(path, &leaf, 1);
-    snprintf(path, sizeof(path), "%s/%s.key", pair->directory, name);
-    forge_write_key(path, leaf);
-    forge_free(leaf);
-}
-
-static void make_certificates(struct pair *pair)
-{
-    struct forged *authority =
-        forge(&(struct forge_plan){ .is_authority = true, .no_names = true });
-    char path[300];
-
-    pair->directory = forge_directory();
-    snprintf(path, sizeof(path), "%s/ca.crt", pair->directory);
-    forge_write_certificates(path, &authority, 1);
-    write_leaf(pair, authority, "app", "spiffe://acme/app");
-    write_leaf(pair, authority, "db", "spiffe://acme/db");
-    forge_free(authority);
-}
-
-static void use_identity(struct pair *pair, int side, const char *name)
-{
-    char certificate[300], key[300], roots[300];
-    struct crypto_error warning, error;
-    struct identity *identity;
-    struct trust *trust;
-
-    snprintf(certificate, sizeof(certificate), "%s/%s.crt", pair->directory,
-             name);
-    snprintf(key, sizeof(key), "%s/%s.key", pair->directory, name);
-    snprintf(roots, sizeof(roots), "%s/ca.crt", pair->directory);
-    if (identity_load(certificate, key, &identity, &warning, &error) !=
-            STATUS_OK ||
-        trust_load(roots, NULL, &trust, &warning, &error) != STATUS_OK) {
-        fprintf(stderr, "pair: %s\n", error.text);
-        abort();
-    }
-    ASSERT(handshaker_use(pair->handshakers[side], identity, trust) ==
-           STATUS_OK);
-}
 
 /* ---- the two boards ---- */
 
@@ -98,6 +42,7 @@ static void make_board(struct pair *pair, int side, const char *node,
                                  .version = "test" };
 
     ASSERT(handshaker_start(&pair->handshakers[side]) == STATUS_OK);
+    papers_use(&pair->papers, node, pair->handshakers[side]);
     host.handshaker = pair->handshakers[side];
     if (options->limits.max_streams > 0)
         host.limits = options->limits;
@@ -232,15 +177,13 @@ struct pair *pair_new(const struct pair_options *options)
     struct pair *pair = calloc(1, sizeof(*pair));
 
     ASSERT(pair);
-    make_certificates(pair);
+    papers_make(&pair->papers);
     pair->loop = loop_new();
     ASSERT(pair->loop);
     pair->service = sockets_listen(SOCKETS_V4, 128);
     fcntl(pair->service, F_SETFL, O_NONBLOCK);
     make_board(pair, PAIR_CONSUMER, "app", options);
     make_board(pair, PAIR_OFFERER, "db", options);
-    use_identity(pair, PAIR_CONSUMER, "app");
-    use_identity(pair, PAIR_OFFERER, "db");
     listen_for_peers(pair, options->is_reverse);
     consume(pair, options);
     offer(pair, options);
@@ -264,7 +207,7 @@ void pair_free(struct pair *pair)
     loop_free(pair->loop);
     if (pair->service >= 0)
         close(pair->service);
-    forge_remove(pair->directory);
+    papers_remove(&pair->papers);
     free(pair);
 }
 
@@ -278,24 +221,12 @@ void pair_turn(struct pair *pair, unsigned times)
 
 void pair_pass(struct pair *pair, uint64_t us)
 {
-    uint64_t until_us = clock_now_us() + us;
-
-    while (clock_now_us() < until_us)
-        loop_turn(pair->loop, CLOCK_MS);
-}
-
-bool pair_wait(struct pair *pair, const bool *condition)
-{
-    uint64_t until_us = clock_now_us() + PATIENCE_US;
-
-    while (!*condition && clock_now_us() < until_us)
-        loop_turn(pair->loop, CLOCK_MS);
-    return *condition;
+    patience_pass(pair->loop, us);
 }
 
 void pair_connect(struct pair *pair)
 {
-    ASSERT(pair_wait(pair, &pair->usable));
+    ASSERT(patience_wait(pair->loop, &pair->usable));
 }
 
 /* ---- the application and the service ---- */
@@ -315,13 +246,11 @@ int pair_dial(struct pair *pair)
 
 int pair_accept(struct pair *pair)
 {
-    uint64_t until_us = clock_now_us() + PATIENCE_US;
+    uint64_t began_us = clock_now_us();
     int fd;
 
-    while ((fd = accept(pair->service, NULL, NULL)) < 0 &&
-           clock_now_us() < until_us)
-        loop_turn(pair->loop, CLOCK_MS);
-    ASSERT(fd >= 0);
+    while ((fd = accept(pair->service, NULL, NULL)) < 0)
+        patience_turn(pair->loop, began_us);
     fcntl(fd, F_SETFL, O_NONBLOCK);
     return fd;
 }
@@ -329,7 +258,7 @@ int pair_accept(struct pair *pair)
 void pair_send(struct pair *pair, int fd, const void *bytes, size_t length)
 {
     const uint8_t *at = bytes;
-    uint64_t until_us = clock_now_us() + PATIENCE_US;
+    uint64_t began_us = clock_now_us();
 
     while (length > 0) {
         ssize_t sent = send(fd, at, length, MSG_NOSIGNAL);
@@ -338,49 +267,20 @@ void pair_send(struct pair *pair, int fd, const void *bytes, size_t length)
             at += sent;
             length -= (size_t)sent;
         } else {
-            ASSERT(errno == EAGAIN && clock_now_us() < until_us);
-            loop_turn(pair->loop, CLOCK_MS);
+            ASSERT(errno == EAGAIN);
+            patience_turn(pair->loop, began_us);
         }
     }
 }
 
 bool pair_receive(struct pair *pair, int fd, void *bytes, size_t length)
 {
-    uint8_t *at = bytes;
-    uint64_t until_us = clock_now_us() + PATIENCE_US;
-
-    while (length > 0) {
-        ssize_t got = recv(fd, at, length, 0);
-
-        if (got > 0) {
-            at += got;
-            length -= (size_t)got;
-        } else if (got == 0 || errno != EAGAIN) {
-            return false;
-        } else {
-            ASSERT(clock_now_us() < until_us);
-            loop_turn(pair->loop, CLOCK_MS);
-        }
-    }
-    return true;
+    return patience_receive(pair->loop, fd, bytes, length);
 }
 
 int pair_ending(struct pair *pair, int fd)
 {
-    uint64_t until_us = clock_now_us() + PATIENCE_US;
-    uint8_t byte;
-
-    for (;;) {
-        ssize_t got = recv(fd, &byte, 1, 0);
-
-        ASSERT(got <= 0); /* more bytes than the test thought */
-        if (got == 0)
-            return 0;
-        if (errno != EAGAIN)
-            return errno;
-        ASSERT(clock_now_us() < until_us);
-        loop_turn(pair->loop, CLOCK_MS);
-    }
+    return patience_ending(pair->loop, fd);
 }
 
 struct service *pair_service(struct pair *pair, int side)

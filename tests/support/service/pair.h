@@ -2,6 +2,7 @@
 #ifndef SUPPORT_SERVICE_PAIR_H
 #define SUPPORT_SERVICE_PAIR_H
 #include "service/switchboard.h"
+#include "support/tunnel/papers.h"
 #include "tunnel/acceptor.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,7 +24,7 @@ struct pair {
     int service;               /* what listens where the service is */
     bool usable;               /* as the consumer last told */
     unsigned homeless;         /* connections it gave back; reset */
-    const char *directory;     /* of the certificates */
+    struct papers papers;
 };
 
 struct pair_options {
@@ -43,8 +44,6 @@ struct pair *pair_new(const struct pair_options *options);
 /* Ends both, and checks that nothing is left. */
 void pair_free(struct pair *pair);
 
-/* Turn until |*condition|, or ten seconds are over: false. */
-bool pair_wait(struct pair *pair, const bool *condition);
 void pair_turn(struct pair *pair, unsigned times);
 /* Let |us| of real time pass. */
 void pair_pass(struct pair *pair, uint64_t us);

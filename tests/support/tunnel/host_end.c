@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "support/tunnel/host_end.h"
-#include "base/clock.h"
 #include "support/sockets.h"
-#include <errno.h>
+#include "support/tunnel/patience.h"
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#define PATIENCE_US (10 * CLOCK_SECOND)
 
 /* ---- relays ---- */
 
@@ -45,24 +41,26 @@ static const struct relay_events relay_events = { .answered = answered,
                                                   .open_failed = open_failed,
                                                   .ended = ended };
 
-/* With a connection unless the end still dials. */
-static struct host_relay *new_relay(struct host_end *end, bool connected)
+static struct host_relay *new_relay(struct host_end *end)
 {
     struct host_relay *relay = calloc(1, sizeof(*relay));
-    int fds[2];
 
     ASSERT(relay);
     relay->end = end;
     relay->fd = -1;
     list_append(&end->relays, &relay->node);
     relay_init(&relay->relay, &end->host, &relay_events);
-    if (!connected)
-        return relay;
+    return relay;
+}
+
+void host_relay_connect(struct host_relay *relay)
+{
+    int fds[2];
+
     sockets_pair(SOCKETS_V4, fds);
     ASSERT(fcntl(fds[1], F_SETFL, O_NONBLOCK) == 0);
     relay->fd = fds[1];
     ASSERT(relay_connect(&relay->relay, fds[0]) == STATUS_OK);
-    return relay;
 }
 
 /* ---- what the host is told ---- */
@@ -71,7 +69,6 @@ static void tunnel_changed(void *context, struct tunnel *tunnel)
 {
     struct host_end *end = context;
 
-    end->changes++;
     end->is_usable = tunnel_is_usable(tunnel);
 }
 
@@ -79,7 +76,6 @@ static void tunnel_ended(void *context, struct tunnel *tunnel)
 {
     struct host_end *end = context;
 
-    end->endings++;
     if (end->tunnel == tunnel)
         end->tunnel = NULL;
 }
@@ -89,40 +85,18 @@ static void stream_opened(void *context, struct tunnel *tunnel,
                           const struct metadata *metadata)
 {
     struct host_end *end = context;
+    struct host_relay *relay = new_relay(end);
 
     (void)metadata;
-    if (end->refuses) {
-        session_refuse(tunnel_session(tunnel), stream, CODE_DENIED, false);
-        tunnel_touch(tunnel);
-        return;
-    }
-    relay_adopt(&new_relay(end, false)->relay, tunnel, stream);
-    if (!end->dials) { /* reached at once, as a service on this host is */
-        struct host_relay *relay =
-            LIST_ITEM(end->relays.previous, struct host_relay, node);
-        int fds[2];
-
-        sockets_pair(SOCKETS_V4, fds);
-        ASSERT(fcntl(fds[1], F_SETFL, O_NONBLOCK) == 0);
-        relay->fd = fds[1];
-        ASSERT(relay_connect(&relay->relay, fds[0]) == STATUS_OK);
-    }
+    relay_adopt(&relay->relay, tunnel, stream);
+    if (!end->dials) /* reached at once, as a service on this host is */
+        host_relay_connect(relay);
 }
 
 static const struct host_events host_events = { .tunnel_changed =
                                                     tunnel_changed,
                                                 .stream_opened = stream_opened,
                                                 .tunnel_ended = tunnel_ended };
-
-/* For whoever dialled it. */
-static void note_reason(void *context, struct tunnel *tunnel,
-                        const char *reason)
-{
-    struct host_end *end = context;
-
-    (void)tunnel;
-    snprintf(end->reason, sizeof(end->reason), "%s", reason);
-}
 
 /* ---- life ---- */
 
@@ -139,8 +113,6 @@ void host_end_start(struct host_end *end, const struct limits *limits,
     *end = (struct host_end){ 0 };
     list_init(&end->relays);
     papers_make(&end->papers);
-    papers_issue(&end->papers, "app", 0);
-    papers_issue(&end->papers, "db", 0);
     end->loop = loop_new();
     ASSERT(end->loop);
     ASSERT(handshaker_start(&end->handshaker) == STATUS_OK);
@@ -197,33 +169,6 @@ void host_end_turn(struct host_end *end, unsigned times)
         loop_turn(end->loop, 0);
 }
 
-void host_end_pass(struct host_end *end, uint64_t us)
-{
-    uint64_t began_us = clock_now_us();
-
-    while (clock_now_us() - began_us < us)
-        loop_turn(end->loop, CLOCK_MS);
-}
-
-bool host_end_wait(struct host_end *end, const bool *condition)
-{
-    uint64_t began_us = clock_now_us();
-
-    while (!*condition && clock_now_us() - began_us < PATIENCE_US)
-        loop_turn(end->loop, CLOCK_MS);
-    return *condition;
-}
-
-bool host_end_wait_count(struct host_end *end, const unsigned *counter,
-                         unsigned count)
-{
-    uint64_t began_us = clock_now_us();
-
-    while (*counter < count && clock_now_us() - began_us < PATIENCE_US)
-        loop_turn(end->loop, CLOCK_MS);
-    return *counter >= count;
-}
-
 /* ---- tunnels ---- */
 
 static void greeted(struct greeting *greeting)
@@ -237,8 +182,6 @@ static void greeted(struct greeting *greeting)
         .surplus = greeting->surplus,
         .surplus_length = greeting->surplus_length,
         .address = greeting->address,
-        .ended = note_reason,
-        .context = end,
     };
 
     if (greeting->status == STATUS_OK) {
@@ -249,7 +192,8 @@ static void greeted(struct greeting *greeting)
     greeting_free(greeting);
 }
 
-void host_end_greet(struct host_end *end, int fd)
+/* A tunnel over |fd|, which was accepted. */
+static void greet(struct host_end *end, int fd)
 {
     struct greeting *greeting = calloc(1, sizeof(*greeting));
 
@@ -263,51 +207,30 @@ void host_end_greet(struct host_end *end, int fd)
     handshaker_submit(end->handshaker, greeting);
 }
 
-static void wait_for_tunnel(struct host_end *end)
+struct stranger *host_end_meet(struct host_end *end)
 {
     uint64_t began_us = clock_now_us();
-
-    while (!end->tunnel) {
-        ASSERT(clock_now_us() - began_us < PATIENCE_US);
-        loop_turn(end->loop, CLOCK_MS);
-    }
-}
-
-struct stranger *host_end_shake(struct host_end *end)
-{
     struct stranger *stranger;
     int fds[2];
 
     sockets_pair(SOCKETS_V4, fds);
-    host_end_greet(end, fds[0]);
-    stranger = stranger_new(end->loop, &end->papers, "app", TLS_CLIENT, fds[1]);
+    greet(end, fds[0]);
+    stranger = stranger_new(end->loop, &end->papers, fds[1]);
     ASSERT(stranger_shake(stranger));
-    wait_for_tunnel(end);
-    return stranger;
-}
-
-struct stranger *host_end_meet(struct host_end *end)
-{
-    struct stranger *stranger = host_end_shake(end);
-    unsigned changes = end->changes;
-
-    stranger_hello(stranger, 1000, 65536);
-    ASSERT(host_end_wait_count(end, &end->changes, changes + 1));
+    stranger_hello(stranger);
+    while (!end->is_usable)
+        patience_turn(end->loop, began_us);
     return stranger;
 }
 
 /* ---- streams ---- */
 
-struct host_relay *host_end_relay(struct host_end *end)
-{
-    struct list *node = list_first(&end->relays);
-
-    return node ? LIST_ITEM(node, struct host_relay, node) : NULL;
-}
-
 struct host_relay *host_end_connect(struct host_end *end)
 {
-    return new_relay(end, true);
+    struct host_relay *relay = new_relay(end);
+
+    host_relay_connect(relay);
+    return relay;
 }
 
 enum status host_end_attach(struct host_relay *relay)
@@ -315,43 +238,4 @@ enum status host_end_attach(struct host_relay *relay)
     struct metadata metadata = { .service = "echo" };
 
     return relay_attach(&relay->relay, relay->end->tunnel, &metadata);
-}
-
-bool host_end_receive(struct host_end *end, int fd, void *bytes, size_t length)
-{
-    uint64_t began_us = clock_now_us();
-    uint8_t *at = bytes;
-
-    while (length > 0) {
-        ssize_t got = recv(fd, at, length, 0);
-
-        if (got > 0) {
-            at += got;
-            length -= (size_t)got;
-        } else if (got == 0 || errno != EAGAIN) {
-            return false;
-        } else {
-            ASSERT(clock_now_us() - began_us < PATIENCE_US);
-            loop_turn(end->loop, CLOCK_MS);
-        }
-    }
-    return true;
-}
-
-int host_end_ending(struct host_end *end, int fd)
-{
-    uint64_t began_us = clock_now_us();
-    uint8_t byte;
-
-    for (;;) {
-        ssize_t got = recv(fd, &byte, 1, 0);
-
-        ASSERT(got <= 0);
-        if (got == 0)
-            return 0;
-        if (errno != EAGAIN)
-            return errno;
-        ASSERT(clock_now_us() - began_us < PATIENCE_US);
-        loop_turn(end->loop, CLOCK_MS);
-    }
 }

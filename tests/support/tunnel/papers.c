@@ -3,79 +3,53 @@
 #include "support/crypto/forge.h"
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 static const char *path_of(const struct papers *papers, const char *name,
                            const char *kind)
 {
-    static char paths[4][300];
-    static unsigned next;
-    char *path = paths[next++ % 4];
+    char file[64];
 
-    snprintf(path, sizeof(paths[0]), "%s/%s.%s", papers->directory, name, kind);
-    return path;
+    snprintf(file, sizeof(file), "%s.%s", name, kind);
+    return forge_path(papers->directory, file);
+}
+
+static void issue(const struct papers *papers, struct forged *authority,
+                  const char *name, const char *uri)
+{
+    struct forged *leaf =
+        forge(&(struct forge_plan){ .issuer = authority, .uris = { uri } });
+
+    forge_write_certificates(path_of(papers, name, "crt"), &leaf, 1);
+    forge_write_key(path_of(papers, name, "key"), leaf);
+    forge_free(leaf);
 }
 
 void papers_make(struct papers *papers)
 {
-    *papers = (struct papers){ .directory = forge_directory() };
-    papers->authority =
+    struct forged *authority =
         forge(&(struct forge_plan){ .is_authority = true, .no_names = true });
-    forge_write_certificates(path_of(papers, "ca", "crt"), &papers->authority,
-                             1);
+
+    papers->directory = forge_directory();
+    forge_write_certificates(path_of(papers, "ca", "crt"), &authority, 1);
+    issue(papers, authority, "app", "spiffe://acme/app");
+    issue(papers, authority, "db", "spiffe://acme/db");
+    forge_free(authority);
 }
 
 void papers_remove(struct papers *papers)
 {
-    for (size_t i = 0; i < papers->count; i++)
-        forge_free(papers->leaves[i]);
-    forge_free(papers->authority);
     forge_remove(papers->directory);
-}
-
-void papers_issue(struct papers *papers, const char *name, int64_t ends)
-{
-    char uri[100];
-    struct forge_plan plan = { .issuer = papers->authority,
-                               .uris = { uri },
-                               .ends = ends };
-    struct forged *leaf;
-
-    ASSERT(papers->count < PAPERS_MAX);
-    snprintf(uri, sizeof(uri), "spiffe://acme/%s", name);
-    leaf = forge(&plan);
-    forge_write_certificates(path_of(papers, name, "crt"), &leaf, 1);
-    forge_write_key(path_of(papers, name, "key"), leaf);
-    snprintf(papers->names[papers->count], sizeof(papers->names[0]), "%s",
-             name);
-    papers->leaves[papers->count++] = leaf;
-}
-
-void papers_revoke(struct papers *papers, const char *name)
-{
-    struct forge_list_plan plan = { .issuer = papers->authority };
-    const char *path = path_of(papers, "ca", "crl");
-
-    for (size_t i = 0; i < papers->count; i++)
-        if (strcmp(papers->names[i], name) == 0)
-            plan.revoked[0] = papers->leaves[i];
-    ASSERT(plan.revoked[0]);
-    (void)unlink(path);
-    forge_append_list(path, &plan);
 }
 
 void papers_load(const struct papers *papers, const char *name,
                  struct identity **identity, struct trust **trust)
 {
-    const char *lists = path_of(papers, "ca", "crl");
     struct crypto_error warning, error;
 
     if (identity_load(path_of(papers, name, "crt"),
                       path_of(papers, name, "key"), identity, &warning,
                       &error) != STATUS_OK ||
-        trust_load(path_of(papers, "ca", "crt"),
-                   access(lists, F_OK) == 0 ? lists : NULL, trust, &warning,
+        trust_load(path_of(papers, "ca", "crt"), NULL, trust, &warning,
                    &error) != STATUS_OK) {
         fprintf(stderr, "papers: %s\n", error.text);
         abort();

@@ -2,7 +2,6 @@
 #include "support/tunnel/passage.h"
 #include "support/sockets.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -20,11 +19,16 @@ uint8_t channel_byte_down(const struct channel *channel, uint64_t offset)
 
 /* ---- what the stranger hears ---- */
 
-static void note_data(struct passage *passage, struct channel *channel,
-                      const struct stranger_frame *frame)
+void channel_grant(struct passage *passage, const struct channel *channel)
 {
-    struct stranger *stranger = passage->stranger;
+    frame_put_window(&passage->stranger->out, channel->id, channel->arrived,
+                     channel->arrived + 65536);
+    stranger_send(passage->stranger);
+}
 
+static void note_data(struct passage *passage, struct channel *channel,
+                      const struct raw_frame *frame)
+{
     assert_int_equal(frame->offset, channel->arrived);
     assert_false(channel->is_finished);
     assert_int_equal(channel->reset, -1);
@@ -35,12 +39,10 @@ static void note_data(struct passage *passage, struct channel *channel,
     channel->is_finished = frame->flags & FRAME_FLAG_FIN;
     if (passage->is_mean)
         return;
-    frame_put_window(&stranger->out, channel->id, channel->arrived,
-                     channel->arrived + 65536);
-    stranger_send(stranger);
+    channel_grant(passage, channel);
 }
 
-static void note(struct passage *passage, const struct stranger_frame *frame)
+static void note(struct passage *passage, const struct raw_frame *frame)
 {
     struct channel *channel = passage->channels;
 
@@ -71,7 +73,7 @@ static void note(struct passage *passage, const struct stranger_frame *frame)
 
 void passage_turn(struct passage *passage)
 {
-    static struct stranger_frame frame;
+    struct raw_frame frame;
 
     loop_turn(passage->end.loop, CLOCK_MS);
     while (stranger_look(passage->stranger, &frame))
@@ -115,6 +117,28 @@ void passage_stop(struct passage *passage)
     stranger_free(passage->stranger);
 }
 
+static struct passage of_test;
+
+int passage_set_up(void **state)
+{
+    passage_start(&of_test);
+    *state = &of_test;
+    return 0;
+}
+
+int passage_set_up_small(void **state)
+{
+    passage_start_small(&of_test);
+    *state = &of_test;
+    return 0;
+}
+
+int passage_tear_down(void **state)
+{
+    passage_stop(*state);
+    return 0;
+}
+
 static struct channel *add_channel(struct passage *passage, uint32_t id,
                                    struct host_relay *relay)
 {
@@ -148,16 +172,6 @@ struct channel *passage_attach(struct passage *passage,
 {
     assert_int_equal(host_end_attach(relay), STATUS_OK);
     return add_channel(passage, relay->relay.stream->id, relay);
-}
-
-void channel_connect(struct channel *channel)
-{
-    int fds[2];
-
-    sockets_pair(SOCKETS_V4, fds);
-    assert_int_equal(fcntl(fds[1], F_SETFL, O_NONBLOCK), 0);
-    channel->relay->fd = fds[1];
-    assert_int_equal(relay_connect(&channel->relay->relay, fds[0]), STATUS_OK);
 }
 
 void channel_narrow(struct channel *channel)
@@ -225,6 +239,18 @@ size_t channel_write_some(struct channel *channel, size_t length)
     assert_true(sent > 0);
     channel->written += (uint64_t)sent;
     return (size_t)sent;
+}
+
+void channel_write_all(struct passage *passage, struct channel *channel)
+{
+    uint64_t written;
+
+    do {
+        written = channel->written;
+        while (channel_write_some(channel, CHANNEL_PART) > 0)
+            passage_turn(passage);
+        passage_settle(passage);
+    } while (channel->written > written);
 }
 
 void channel_write(struct passage *passage, struct channel *channel,

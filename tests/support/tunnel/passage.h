@@ -6,10 +6,10 @@
  * end: for the tests of tunnel/relay.  Every byte depends on its stream, its
  * direction and its place, and is checked where it comes out.
  */
-#include "base/clock.h"
-#include "support/check_test.h"
+#include "support/await.h"
 #include "support/sockets.h"
 #include "support/tunnel/host_end.h"
+#include "support/tunnel/patience.h"
 
 enum { MAX_CHANNELS = 4, CHANNEL_PART = 8192 };
 
@@ -43,16 +43,8 @@ uint8_t channel_byte_up(const struct channel *channel, uint64_t offset);
 uint8_t channel_byte_down(const struct channel *channel, uint64_t offset);
 void passage_turn(struct passage *passage);
 
-/* Turn until |condition|: ten seconds, then it fails. */
-#define AWAIT(passage, condition)                               \
-    do {                                                        \
-        uint64_t began_us_ = clock_now_us();                    \
-        while (!(condition)) {                                  \
-            if (clock_now_us() - began_us_ > 10 * CLOCK_SECOND) \
-                fail_msg("waited ten seconds for " #condition); \
-            passage_turn(passage);                              \
-        }                                                       \
-    } while (0)
+/* Turn until |condition|. */
+#define AWAIT(passage, condition) AWAIT_BY(passage_turn(passage), condition)
 
 /* Long enough for what should not happen. */
 void passage_settle(struct passage *passage);
@@ -65,13 +57,22 @@ void passage_start(struct passage *passage);
 /* With windows that do not grow: it is soon seen that credit is used up. */
 void passage_start_small(struct passage *passage);
 void passage_stop(struct passage *passage);
+
+/* A test with a passage in |*state|. */
+int passage_set_up(void **state);
+int passage_set_up_small(void **state);
+int passage_tear_down(void **state);
+#define WITH(name) \
+    cmocka_unit_test_setup_teardown(name, passage_set_up, passage_tear_down)
+#define WITH_SMALL(name)                                        \
+    cmocka_unit_test_setup_teardown(name, passage_set_up_small, \
+                                    passage_tear_down)
+
 /* A stream of the stranger's, and the relay it got. */
 struct channel *passage_open(struct passage *passage);
 /* A stream of ours for |relay|. */
 struct channel *passage_attach(struct passage *passage,
                                struct host_relay *relay);
-/* Give a relay of an end that dials its connection. */
-void channel_connect(struct channel *channel);
 /* Have the kernel hold little of what is not read. */
 void channel_narrow(struct channel *channel);
 
@@ -85,8 +86,12 @@ void channel_send(struct passage *passage, struct channel *channel,
                   size_t length, bool fin);
 /* All that the stranger may send, until it is given no more credit. */
 void channel_send_all(struct passage *passage, struct channel *channel);
+/* Credit of the stranger's, as if it consumed what arrived. */
+void channel_grant(struct passage *passage, const struct channel *channel);
 /* To the socket, as much as it takes of |length| now. */
 size_t channel_write_some(struct channel *channel, size_t length);
+/* To the socket until it takes no more. */
+void channel_write_all(struct passage *passage, struct channel *channel);
 void channel_write(struct passage *passage, struct channel *channel,
                    size_t length);
 void channel_read(struct passage *passage, struct channel *channel,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "support/tunnel/stranger.h"
-#include "base/clock.h"
+#include "support/tunnel/patience.h"
 #include "wire/metadata.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -10,37 +10,22 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define PATIENCE_US (10 * CLOCK_SECOND)
-
-static void set_non_blocking(int fd)
-{
-    ASSERT(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == 0);
-}
-
-/* One turn of the wait that began at |began_us|. */
-static void wait_a_turn(struct loop *loop, uint64_t began_us)
-{
-    ASSERT(clock_now_us() - began_us < PATIENCE_US);
-    loop_turn(loop, CLOCK_MS);
-}
-
 struct stranger *stranger_new(struct loop *loop, const struct papers *papers,
-                              const char *name, enum tls_role role, int fd)
+                              int fd)
 {
     struct stranger *stranger = calloc(1, sizeof(*stranger));
 
     ASSERT(stranger);
     stranger->loop = loop;
-    stranger->role = role;
     stranger->fd = fd;
     stranger->ending = -1;
-    stranger->next = role == TLS_CLIENT ? 1 : 2;
+    stranger->next = 1;
     stranger->out = bytes_writer(stranger->frames, sizeof(stranger->frames));
-    set_non_blocking(fd);
-    papers_load(papers, name, &stranger->identity, &stranger->trust);
+    ASSERT(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == 0);
+    papers_load(papers, "app", &stranger->identity, &stranger->trust);
     ASSERT(tls_settings_new(stranger->identity, stranger->trust, TUNNEL_ALPN,
                             &stranger->settings) == STATUS_OK);
-    stranger->tls = tls_new(role, stranger->settings);
+    stranger->tls = tls_new(TLS_CLIENT, stranger->settings);
     ASSERT(stranger->tls);
     return stranger;
 }
@@ -56,26 +41,6 @@ void stranger_free(struct stranger *stranger)
     identity_free(stranger->identity);
     trust_free(stranger->trust);
     free(stranger);
-}
-
-int stranger_dial(struct loop *loop, const struct address *address)
-{
-    int fd = socket(address->family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    (void)loop; /* the kernel answers by itself */
-    ASSERT(fd >= 0 && connect(fd, &address->any, address->length) == 0);
-    return fd;
-}
-
-int stranger_accept(struct loop *loop, int listener)
-{
-    uint64_t began_us = clock_now_us();
-    int fd;
-
-    set_non_blocking(listener);
-    while ((fd = accept(listener, NULL, NULL)) < 0)
-        wait_a_turn(loop, began_us);
-    return fd;
 }
 
 /* ---- the handshake ---- */
@@ -119,7 +84,7 @@ bool stranger_shake(struct stranger *stranger)
             return false;
         if (established)
             break;
-        wait_a_turn(stranger->loop, began_us);
+        patience_turn(stranger->loop, began_us);
         if (!feed(stranger))
             return false;
     }
@@ -128,44 +93,26 @@ bool stranger_shake(struct stranger *stranger)
     return true;
 }
 
-void stranger_hello(struct stranger *stranger, uint32_t max_streams,
-                    uint32_t credit)
-{
-    struct stranger_frame frame;
-
-    stranger_put_hello(stranger, max_streams, credit);
-    stranger_send(stranger);
-    stranger_find(stranger, FRAME_HELLO, 0, &frame);
-}
-
-struct stranger *stranger_meet(struct loop *loop, const struct papers *papers,
-                               const char *name, enum tls_role role, int fd)
-{
-    struct stranger *stranger = stranger_new(loop, papers, name, role, fd);
-
-    ASSERT(stranger_shake(stranger));
-    stranger_hello(stranger, 1000, 65536);
-    return stranger;
-}
-
-/* ---- out ---- */
-
-void stranger_put_hello(struct stranger *stranger, uint32_t max_streams,
-                        uint32_t credit)
+void stranger_hello(struct stranger *stranger)
 {
     struct hello hello = { .instance = { 7 },
-                           .max_streams = max_streams,
-                           .credit = credit,
+                           .max_streams = 1000,
+                           .credit = 65536,
                            .version = "stranger 1",
                            .node = "stranger" };
     uint8_t payload[512];
     struct bytes_writer writer = bytes_writer(payload, sizeof(payload));
+    struct raw_frame frame;
 
     hello_encode(&hello, &writer);
     frame_encode_header(&stranger->out, FRAME_HELLO, 0, bytes_written(&writer),
                         0);
     bytes_put(&stranger->out, payload, bytes_written(&writer));
+    stranger_send(stranger);
+    stranger_find(stranger, FRAME_HELLO, 0, &frame);
 }
+
+/* ---- out ---- */
 
 uint32_t stranger_put_open(struct stranger *stranger, const char *service)
 {
@@ -191,14 +138,16 @@ void stranger_put_data(struct stranger *stranger, uint32_t id, uint64_t offset,
         bytes_put(&stranger->out, bytes, length);
 }
 
-static size_t seal(struct stranger *stranger, uint8_t *to, size_t max_record)
+/* What is in |out|, as records at |to|. */
+static size_t seal(struct stranger *stranger, uint8_t *to)
 {
     size_t length = bytes_written(&stranger->out), sealed = 0;
     uint8_t plaintext[TLS_MAX_PLAINTEXT + 1];
 
     ASSERT(!stranger->out.failed);
     for (size_t at = 0; at < length;) {
-        size_t part = length - at < max_record ? length - at : max_record;
+        size_t part =
+            length - at < TLS_MAX_PLAINTEXT ? length - at : TLS_MAX_PLAINTEXT;
 
         memcpy(plaintext, stranger->frames + at, part);
         sealed += tls_seal(stranger->tls, plaintext, part, to + sealed);
@@ -208,25 +157,15 @@ static size_t seal(struct stranger *stranger, uint8_t *to, size_t max_record)
     return sealed;
 }
 
-size_t stranger_seal(struct stranger *stranger, uint8_t *to)
-{
-    return seal(stranger, to, TLS_MAX_PLAINTEXT);
-}
-
-void stranger_send_in_records(struct stranger *stranger, size_t max_record)
+void stranger_send(struct stranger *stranger)
 {
     size_t frames = bytes_written(&stranger->out);
-    size_t records = frames / max_record + 1;
+    size_t records = frames / TLS_MAX_PLAINTEXT + 1;
     uint8_t *sealed = malloc(frames + records * TLS_SEAL_OVERHEAD);
 
     ASSERT(sealed);
-    stranger_send_raw(stranger, sealed, seal(stranger, sealed, max_record));
+    stranger_send_raw(stranger, sealed, seal(stranger, sealed));
     free(sealed);
-}
-
-void stranger_send(struct stranger *stranger)
-{
-    stranger_send_in_records(stranger, TLS_MAX_PLAINTEXT);
 }
 
 void stranger_send_raw(struct stranger *stranger, const void *bytes,
@@ -242,7 +181,7 @@ void stranger_send_raw(struct stranger *stranger, const void *bytes,
             at += sent;
             length -= (size_t)sent;
         } else if (errno == EAGAIN) {
-            wait_a_turn(stranger->loop, began_us);
+            patience_turn(stranger->loop, began_us);
         } else {
             return; /* it has gone: reading will tell how */
         }
@@ -287,7 +226,8 @@ static void make_room(struct stranger *stranger)
     stranger->plain_at = 0;
 }
 
-void stranger_read(struct stranger *stranger)
+/* What is there, without waiting. */
+static void read_all(struct stranger *stranger)
 {
     make_room(stranger);
     open_records(stranger); /* what came with the handshake */
@@ -308,90 +248,33 @@ void stranger_read(struct stranger *stranger)
     }
 }
 
-static void parse(struct stranger_frame *frame, struct bytes_reader *reader)
-{
-    switch (frame->type) {
-    case FRAME_OPEN_FAIL:
-        frame->code = bytes_take_u16(reader);
-        frame->delivered = bytes_take_u8(reader);
-        break;
-    case FRAME_DATA:
-        frame->offset = bytes_take_u64(reader);
-        break;
-    case FRAME_WINDOW:
-        frame->consumed = bytes_take_u64(reader);
-        frame->limit = bytes_take_u64(reader);
-        break;
-    case FRAME_RESET:
-        frame->code = bytes_take_u16(reader);
-        frame->offset = bytes_take_u64(reader);
-        break;
-    case FRAME_STREAMS:
-        frame->number = bytes_take_u32(reader);
-        break;
-    case FRAME_PING:
-        frame->number = bytes_take_u64(reader);
-        break;
-    case FRAME_STOP:
-    case FRAME_GOAWAY:
-    case FRAME_CLOSE:
-        frame->code = bytes_take_u16(reader);
-        break;
-    case FRAME_HELLO:
-    case FRAME_OPEN:
-    case FRAME_FIRST_OPTIONAL:
-        break;
-    }
-    ASSERT(!reader->failed);
-}
-
 /* The next frame of any type. */
-static bool take_frame(struct stranger *stranger, struct stranger_frame *frame)
+static bool take_frame(struct stranger *stranger, struct raw_frame *frame)
 {
-    const uint8_t *at = stranger->plain + stranger->plain_at;
-    size_t left = stranger->plain_length - stranger->plain_at;
-    struct frame_header header;
-    struct bytes_reader reader;
+    size_t length =
+        raw_frame_parse(frame, stranger->plain + stranger->plain_at,
+                        stranger->plain_length - stranger->plain_at);
 
-    if (left < FRAME_HEADER)
-        return false;
-    header = frame_decode_header(at);
-    ASSERT(!frame_fault(&header)); /* whatever it sends is well formed */
-    if (left < FRAME_HEADER + header.length)
-        return false;
-    stranger->plain_at += FRAME_HEADER + header.length;
-    memset(frame, 0, offsetof(struct stranger_frame, bytes));
-    frame->type = (enum frame_type)header.type;
-    frame->flags = header.flags;
-    frame->stream = header.stream;
-    reader = bytes_reader(at + FRAME_HEADER, header.length);
-    parse(frame, &reader);
-    frame->length = bytes_left(&reader);
-    memcpy(frame->bytes, reader.at, frame->length);
-    memcpy(frame->text, reader.at,
-           frame->length < sizeof(frame->text) ? frame->length
-                                               : sizeof(frame->text) - 1);
-    return true;
+    stranger->plain_at += length;
+    return length > 0;
 }
 
-bool stranger_look(struct stranger *stranger, struct stranger_frame *frame)
+bool stranger_look(struct stranger *stranger, struct raw_frame *frame)
 {
-    stranger_read(stranger);
+    read_all(stranger);
     while (take_frame(stranger, frame)) {
         if (frame->type != FRAME_PING)
             return true;
         if (frame->flags & FRAME_FLAG_ANSWER)
             continue;
-        if (!stranger->is_silent) {
-            frame_put_ping(&stranger->out, frame->number, true);
-            stranger_send(stranger);
-        }
+        frame_put_ping(&stranger->out, frame->number, true);
+        stranger_send(stranger);
     }
     return false;
 }
 
 void stranger_find(struct stranger *stranger, enum frame_type type,
-                   uint32_t stream, struct stranger_frame *frame)
+                   uint32_t stream, struct raw_frame *frame)
 {
     uint64_t began_us = clock_now_us();
 
@@ -404,20 +287,20 @@ void stranger_find(struct stranger *stranger, enum frame_type type,
                     stranger->ending, (int)type);
             abort();
         }
-        wait_a_turn(stranger->loop, began_us);
+        patience_turn(stranger->loop, began_us);
     }
 }
 
 int stranger_ending(struct stranger *stranger)
 {
     uint64_t began_us = clock_now_us();
-    struct stranger_frame frame;
+    struct raw_frame frame;
 
     for (;;) {
         while (stranger_look(stranger, &frame))
             ;
         if (stranger->ending >= 0)
             return stranger->ending;
-        wait_a_turn(stranger->loop, began_us);
+        patience_turn(stranger->loop, began_us);
     }
 }

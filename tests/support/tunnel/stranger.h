@@ -5,13 +5,13 @@
 #include "net/address.h"
 #include "net/loop.h"
 #include "support/tunnel/papers.h"
-#include "wire/frame.h"
+#include "support/wire/raw_frame.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /*
- * The far end of a real tunnel, made by hand: a TLS end over a socket that
+ * Who dialled a real tunnel, made by hand: a TLS end over a socket that
  * sends whatever frames a test puts into |out|, or any bytes at all, and takes
  * apart what comes back.  Whatever it waits for (ten seconds at most, then the
  * test is aborted), |loop| turns meanwhile.
@@ -22,11 +22,9 @@ struct stranger {
     struct trust *trust;
     struct tls_settings *settings;
     struct tls *tls;
-    enum tls_role role;
     int fd;
     int ending;     /* -1: open; 0: it ended by FIN; else the errno */
     bool is_closed; /* close_notify came */
-    bool is_silent; /* does not answer PING by itself */
     uint32_t next;  /* its next stream's number */
 
     struct bytes_writer out;
@@ -37,67 +35,39 @@ struct stranger {
     size_t plain_at, plain_length;
 };
 
-/* A frame of the other end's, with what its type has. */
-struct stranger_frame {
-    enum frame_type type;
-    uint8_t flags;
-    uint32_t stream;
-    uint16_t code;     /* OPEN_FAIL, RESET, STOP, GOAWAY, CLOSE */
-    uint8_t delivered; /* OPEN_FAIL */
-    uint64_t offset;   /* DATA, RESET */
-    uint64_t consumed; /* WINDOW */
-    uint64_t limit;    /* WINDOW */
-    uint64_t number;   /* PING, STREAMS */
-    char text[200];    /* the beginning of the rest */
-    size_t length;     /* of the rest */
-    uint8_t bytes[FRAME_MAX];
-};
-
-/* |name| of |papers|, over |fd|, which becomes its own. */
+/* spiffe://acme/app of |papers|, over |fd|, which becomes its own. */
 struct stranger *stranger_new(struct loop *loop, const struct papers *papers,
-                              const char *name, enum tls_role role, int fd);
+                              int fd);
 void stranger_free(struct stranger *stranger); /* accepts NULL */
-
-/* Dial |address|; or accept from |listener|: turns until somebody comes. */
-int stranger_dial(struct loop *loop, const struct address *address);
-int stranger_accept(struct loop *loop, int listener);
 
 /* The handshake; false if it failed. */
 bool stranger_shake(struct stranger *stranger);
-/* HELLO both ways, with so many streams and so much credit to offer. */
-void stranger_hello(struct stranger *stranger, uint32_t max_streams,
-                    uint32_t credit);
-/* All of it: shaken hands, said hello. */
-struct stranger *stranger_meet(struct loop *loop, const struct papers *papers,
-                               const char *name, enum tls_role role, int fd);
+/* HELLO both ways, with streams and credit to offer. */
+void stranger_hello(struct stranger *stranger);
 
 /* ---- out ---- */
 
 /* Into |out|; OPEN returns the stream's number. */
-void stranger_put_hello(struct stranger *stranger, uint32_t max_streams,
-                        uint32_t credit);
 uint32_t stranger_put_open(struct stranger *stranger, const char *service);
 void stranger_put_data(struct stranger *stranger, uint32_t id, uint64_t offset,
                        const void *bytes, size_t length, bool fin);
 
-/* Seal what is in |out|, in records of at most |max_record|, and send it. */
+/* Seal what is in |out| and send it. */
 void stranger_send(struct stranger *stranger);
-void stranger_send_in_records(struct stranger *stranger, size_t max_record);
-/* Seal it into |to|, which must have the room; returns the bytes. */
-size_t stranger_seal(struct stranger *stranger, uint8_t *to);
 /* Any bytes. */
 void stranger_send_raw(struct stranger *stranger, const void *bytes,
                        size_t length);
 
 /* ---- in ---- */
 
-/* Read what is there, without waiting. */
-void stranger_read(struct stranger *stranger);
-/* The next frame if it is there; PINGs are answered and left out. */
-bool stranger_look(struct stranger *stranger, struct stranger_frame *frame);
+/*
+ * The next frame if it is there, its bytes until the one after it; PINGs are
+ * answered and left out.
+ */
+bool stranger_look(struct stranger *stranger, struct raw_frame *frame);
 /* Turn until there is a frame of |type| on |stream|; those before it go. */
 void stranger_find(struct stranger *stranger, enum frame_type type,
-                   uint32_t stream, struct stranger_frame *frame);
+                   uint32_t stream, struct raw_frame *frame);
 /* Turn until the connection ends; frames go: 0 by FIN, else the errno. */
 int stranger_ending(struct stranger *stranger);
 #endif

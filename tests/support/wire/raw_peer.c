@@ -80,13 +80,12 @@ uint32_t raw_own_id(const struct raw_peer *raw, uint32_t index)
     return 2 * index + (raw->role == SESSION_DIALER ? 1 : 2);
 }
 
-void raw_put_open(struct raw_peer *raw, uint32_t id, const char *service)
+void raw_put_open(struct raw_peer *raw, uint32_t id)
 {
-    struct metadata metadata = { .class = CLASS_AUTO };
+    struct metadata metadata = { .class = CLASS_AUTO, .service = "echo" };
     uint8_t payload[128];
     struct bytes_writer writer = bytes_writer(payload, sizeof(payload));
 
-    assert_true(text_copy(metadata.service, sizeof(metadata.service), service));
     metadata_encode(&metadata, &writer);
     frame_encode_header(&raw->out, FRAME_OPEN, 0, bytes_written(&writer), id);
     bytes_put(&raw->out, payload, bytes_written(&writer));
@@ -158,6 +157,13 @@ struct session_event raw_expect(struct raw_peer *raw,
     return event;
 }
 
+void raw_deliver_data(struct raw_peer *raw, uint32_t id, uint64_t offset,
+                      size_t length, bool fin)
+{
+    raw_put_data(raw, id, offset, length, fin);
+    (void)raw_expect(raw, SESSION_DATA);
+}
+
 void raw_expect_nothing(struct raw_peer *raw)
 {
     (void)raw_expect(raw, SESSION_NOTHING);
@@ -214,64 +220,16 @@ static bool next_record(struct raw_peer *raw)
     return true;
 }
 
-static void parse(struct raw_frame *frame, struct bytes_reader *reader)
-{
-    switch (frame->type) {
-    case FRAME_OPEN_FAIL:
-        frame->code = bytes_take_u16(reader);
-        frame->delivered = bytes_take_u8(reader);
-        break;
-    case FRAME_DATA:
-        frame->offset = bytes_take_u64(reader);
-        break;
-    case FRAME_WINDOW:
-        frame->consumed = bytes_take_u64(reader);
-        frame->limit = bytes_take_u64(reader);
-        break;
-    case FRAME_RESET:
-        frame->code = bytes_take_u16(reader);
-        frame->offset = bytes_take_u64(reader);
-        break;
-    case FRAME_STREAMS:
-        frame->number = bytes_take_u32(reader);
-        break;
-    case FRAME_PING:
-        frame->number = bytes_take_u64(reader);
-        break;
-    case FRAME_STOP:
-    case FRAME_GOAWAY:
-    case FRAME_CLOSE:
-        frame->code = bytes_take_u16(reader);
-        break;
-    case FRAME_HELLO:
-    case FRAME_OPEN:
-    case FRAME_OFFERS:
-        break;
-    }
-}
-
 bool raw_pull(struct raw_peer *raw, struct raw_frame *frame)
 {
-    struct frame_header header;
-    struct bytes_reader reader;
+    size_t length;
 
     if (!next_record(raw))
         return false;
-    assert_true(raw->record_length - raw->record_at >= FRAME_HEADER);
-    header = frame_decode_header(raw->record + raw->record_at);
-    assert_null(frame_fault(&header)); /* whatever it sends is well formed */
-    assert_true(frame_is_known(&header));
-    raw->record_at += FRAME_HEADER;
-    assert_true(raw->record_length - raw->record_at >= header.length);
-    reader = bytes_reader(raw->record + raw->record_at, header.length);
-    raw->record_at += header.length;
-    *frame = (struct raw_frame){ .type = (enum frame_type)header.type,
-                                 .flags = header.flags,
-                                 .stream = header.stream };
-    parse(frame, &reader);
-    assert_false(reader.failed);
-    frame->bytes = reader.at;
-    frame->length = bytes_left(&reader);
+    length = raw_frame_parse(frame, raw->record + raw->record_at,
+                             raw->record_length - raw->record_at);
+    assert_true(length > 0); /* no record has half of one */
+    raw->record_at += length;
     return true;
 }
 
@@ -309,7 +267,7 @@ struct stream *raw_accept(struct raw_peer *raw, uint32_t index)
 {
     struct session_event event;
 
-    raw_put_open(raw, raw_id(raw, index), "echo");
+    raw_put_open(raw, raw_id(raw, index));
     event = raw_expect(raw, SESSION_OPENED);
     event.stream->owner = &owner;
     return event.stream;
@@ -325,6 +283,18 @@ struct stream *raw_open(struct raw_peer *raw)
                      STATUS_OK);
     (void)raw_expect_frame(raw, FRAME_OPEN, stream->id);
     return stream;
+}
+
+struct stream *raw_start_accepted(struct raw_peer *raw)
+{
+    raw_start_ready(raw, SESSION_ACCEPTOR, NULL);
+    return raw_accept(raw, 0);
+}
+
+struct stream *raw_start_opened(struct raw_peer *raw)
+{
+    raw_start_ready(raw, SESSION_DIALER, NULL);
+    return raw_open(raw);
 }
 
 size_t raw_write(struct raw_peer *raw, struct stream *stream, size_t bytes)

@@ -5,7 +5,7 @@
 #include "base/chunk.h"
 #include "base/clock.h"
 #include "support/check_test.h"
-#include "wire/frame.h"
+#include "support/wire/raw_frame.h"
 #include "wire/session.h"
 
 /*
@@ -31,21 +31,6 @@ struct raw_peer {
     uint64_t delivered_bytes, pulled_bytes, events;
 };
 
-/* A frame that the session under test sent, with what its type has. */
-struct raw_frame {
-    enum frame_type type;
-    uint8_t flags;
-    uint32_t stream;
-    uint16_t code;        /* OPEN_FAIL, RESET, STOP, GOAWAY, CLOSE */
-    uint8_t delivered;    /* OPEN_FAIL */
-    uint64_t offset;      /* DATA, RESET */
-    uint64_t consumed;    /* WINDOW */
-    uint64_t limit;       /* WINDOW */
-    uint64_t number;      /* PING, STREAMS */
-    const uint8_t *bytes; /* the rest of the payload, until the next pull */
-    size_t length;
-};
-
 /* |limits| NULL: the defaults. */
 void raw_start(struct raw_peer *raw, enum session_role role,
                const struct limits *limits);
@@ -61,7 +46,8 @@ void raw_put_hello(struct raw_peer *raw, const struct hello *hello);
 /* The number of the peer's |index|th stream, from 0; of the session's. */
 uint32_t raw_id(const struct raw_peer *raw, uint32_t index);
 uint32_t raw_own_id(const struct raw_peer *raw, uint32_t index);
-void raw_put_open(struct raw_peer *raw, uint32_t id, const char *service);
+/* For the service "echo". */
+void raw_put_open(struct raw_peer *raw, uint32_t id);
 void raw_put_data(struct raw_peer *raw, uint32_t id, uint64_t offset,
                   size_t length, bool fin);
 /* |count| offers, or as many as fit: "s0" that is up, with load |load| ... */
@@ -75,6 +61,9 @@ enum status raw_deliver(struct raw_peer *raw, struct session_event *event);
 /* The same; it must be of |type|, and no fault. */
 struct session_event raw_expect(struct raw_peer *raw,
                                 enum session_event_type type);
+/* DATA is put and comes out at once. */
+void raw_deliver_data(struct raw_peer *raw, uint32_t id, uint64_t offset,
+                      size_t length, bool fin);
 /* It takes everything, and nobody needs to know. */
 void raw_expect_nothing(struct raw_peer *raw);
 /* It breaks the protocol: CLOSE says |why| and is the last that is said. */
@@ -95,6 +84,9 @@ size_t raw_drop_frames(struct raw_peer *raw);
 struct stream *raw_accept(struct raw_peer *raw, uint32_t index);
 /* A stream that the session opens; OPEN has been pulled. */
 struct stream *raw_open(struct raw_peer *raw);
+/* Ready, with a stream 1: of the peer's in an acceptor, its own in a dialer. */
+struct stream *raw_start_accepted(struct raw_peer *raw);
+struct stream *raw_start_opened(struct raw_peer *raw);
 /* Write |bytes| of a known pattern, as many as there is room for. */
 size_t raw_write(struct raw_peer *raw, struct stream *stream, size_t bytes);
 

@@ -52,10 +52,8 @@ static void take_data(struct session_pair *pair, struct pair_end *end,
             fail_msg("a wrong byte at %llu", (unsigned long long)(start + i));
     end->got += event->length;
     end->got_fin = end->got_fin || event->finished;
-    if (end->holds) {
-        end->held += event->length;
+    if (end->holds)
         return;
-    }
     session_consumed(end->session, event->stream, event->length, pair->now_us);
     if (event->finished)
         session_fin_consumed(end->session, event->stream, pair->now_us);
@@ -68,16 +66,9 @@ static void take_event(struct session_pair *pair, struct pair_end *end,
         event->stream->owner = end;
         end->stream = event->stream;
     }
-    if (event->type == SESSION_DATA) {
+    if (event->type == SESSION_DATA)
         take_data(pair, end, event);
-        return;
-    }
-    if (end->log_count < PAIR_LOG)
-        end->log[end->log_count++] =
-            (struct pair_log){ .type = event->type,
-                               .code = event->code,
-                               .stream = event->stream ? event->stream->id : 0,
-                               .delivered = event->delivered };
+    end->answers += event->type == SESSION_ANSWERED;
 }
 
 static void receive(struct session_pair *pair, struct pair_end *end,
@@ -162,29 +153,4 @@ size_t pair_write(struct session_pair *pair, int side, struct stream *stream,
         session_commit(session, stream, part, pair->now_us);
     }
     return written;
-}
-
-void pair_consume(struct session_pair *pair, int side)
-{
-    struct pair_end *end = &pair->ends[side];
-
-    session_consumed(end->session, end->stream, end->held, pair->now_us);
-    end->held = 0;
-    if (end->got_fin)
-        session_fin_consumed(end->session, end->stream, pair->now_us);
-}
-
-int pair_saw(const struct session_pair *pair, int side,
-             enum session_event_type type, struct pair_log *log)
-{
-    const struct pair_end *end = &pair->ends[side];
-    int count = 0;
-
-    for (int i = 0; i < end->log_count; i++)
-        if (end->log[i].type == type) {
-            count++;
-            if (log)
-                *log = end->log[i];
-        }
-    return count;
 }

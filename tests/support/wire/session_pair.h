@@ -9,27 +9,16 @@
 /*
  * Two sessions joined by memory.  Streams are taken as they come; their bytes
  * are counted, checked against the pattern that pair_write() writes, and
- * consumed at once unless |holds|.  Other events are kept to be asked for.
+ * consumed at once unless |holds|.
  */
-enum { PAIR_LOG = 256 };
-
-struct pair_log {
-    enum session_event_type type;
-    enum code code;
-    uint32_t stream;
-    bool delivered;
-};
-
 struct pair_end {
     struct session *session;
     struct chunk_pool pool;
     struct stream *stream; /* the last that was opened here or there */
     uint64_t got;          /* bytes of DATA, of all streams */
-    uint64_t held;         /* of them, not consumed: of |stream| only */
     bool got_fin;
     bool holds;
-    struct pair_log log[PAIR_LOG];
-    int log_count;
+    int answers; /* how often SESSION_ANSWERED came */
 };
 
 struct session_pair {
@@ -53,9 +42,4 @@ struct stream *pair_open(struct session_pair *pair, int side);
 /* As many of |bytes| as there is room for. */
 size_t pair_write(struct session_pair *pair, int side, struct stream *stream,
                   size_t bytes);
-/* Consume what is held of |stream|. */
-void pair_consume(struct session_pair *pair, int side);
-/* How often |type| came to |side|; the last of them in |log| unless NULL. */
-int pair_saw(const struct session_pair *pair, int side,
-             enum session_event_type type, struct pair_log *log);
 #endif

@@ -3,7 +3,6 @@
 
 #include "support/sockets.h"
 #include "unit/admin/window.h"
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 

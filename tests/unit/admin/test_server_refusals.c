@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Who may not ask, and what may not be asked. */
-#include "admin/server.h"
 
 #include "unit/admin/server_test.h"
 #include <sys/stat.h>

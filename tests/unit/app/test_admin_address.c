@@ -4,7 +4,6 @@
 #include "net/address.h"
 #include "support/check_test.h"
 #include <dirent.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>

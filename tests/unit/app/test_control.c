@@ -2,10 +2,8 @@
 #define _GNU_SOURCE /* memfd_create() */
 #include "app/control.h"
 
-#include "base/text.h"
 #include "unit/admin/window.h"
 #include <fcntl.h>
-#include <stdarg.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 

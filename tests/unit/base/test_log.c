@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/log.h"
 #include "support/check_test.h"
-#include <stdio.h>
 
 static void check_line(enum log_format format, const struct log_field *fields,
                        size_t count, const char *expected)

@@ -1,20 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/clock.h"
-#include "config/config.h"
-#include "support/check_test.h"
+#include "unit/config/config_test.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-static struct config *parse(const char *text)
-{
-    struct config *config = NULL;
-    struct config_error error;
-
-    if (config_parse("f", text, strlen(text), &config, &error) != STATUS_OK)
-        fail_msg("%s", error.text);
-    return config;
-}
 
 static void a_file_fills_every_member(void **state)
 {

@@ -1,20 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "config/config.h"
 #include "config/keys.h"
-#include "support/check_test.h"
+#include "unit/config/config_test.h"
 #include <stdio.h>
 
 #define IDENTITY "identity: {certificate: a, private_key: b, trust: c}\n"
-
-static struct config *parse(const char *text)
-{
-    struct config *config = NULL;
-    struct config_error error;
-
-    if (config_parse("f", text, strlen(text), &config, &error) != STATUS_OK)
-        fail_msg("%s", error.text);
-    return config;
-}
 
 /* "node! identity.trust +offer.r -consume.r *consume.s": ! needs a restart. */
 static void note(void *context, const struct config_difference *difference)

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Where registries say that peers reach us. */
-#include "config/config.h"
-#include "support/check_test.h"
+#include "unit/config/config_test.h"
 
 /* |listen| and |advertise| as in a file; NULL: not there. */
-static struct config *parse(const char *listen, const char *advertise)
+static struct config *parse_place(const char *listen, const char *advertise)
 {
-    struct config *config = NULL;
-    struct config_error error;
     char text[512];
 
     text_format(text, sizeof(text),
@@ -16,9 +13,7 @@ static struct config *parse(const char *listen, const char *advertise)
                 "offer: {r: {to: static:h:1, allow: spiffe://a/b}}\n",
                 listen, advertise ? "  advertise: \"" : "",
                 advertise ? advertise : "", advertise ? "\"\n" : "");
-    if (config_parse("f", text, strlen(text), &config, &error) != STATUS_OK)
-        fail_msg("%s in %s", error.text, text);
-    return config;
+    return parse(text);
 }
 
 static void peers_are_told_what_is_said_or_else_where_we_listen(void **state)
@@ -52,7 +47,8 @@ static void peers_are_told_what_is_said_or_else_where_we_listen(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
-        struct config *config = parse(cases[i].listen, cases[i].advertise);
+        struct config *config =
+            parse_place(cases[i].listen, cases[i].advertise);
         struct presence_place place;
         size_t listener;
         char why[256];
@@ -82,7 +78,8 @@ static void what_others_cannot_use_is_no_place(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
-        struct config *config = parse(cases[i].listen, cases[i].advertise);
+        struct config *config =
+            parse_place(cases[i].listen, cases[i].advertise);
         struct presence_place place;
         size_t listener;
         char why[256];

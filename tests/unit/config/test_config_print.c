@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What is printed is read again, and what is documented is true. */
-#include "config/config.h"
 #include "config/keys.h"
 #include "config/rule.h"
-#include "support/check_test.h"
+#include "unit/config/config_test.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -17,16 +16,6 @@ static char *print(const struct config *config)
     config_print(config, to);
     assert_int_equal(fclose(to), 0);
     return text;
-}
-
-static struct config *parse(const char *text)
-{
-    struct config *config = NULL;
-    struct config_error error;
-
-    if (config_parse("f", text, strlen(text), &config, &error) != STATUS_OK)
-        fail_msg("%s\nin\n%s", error.text, text);
-    return config;
 }
 
 /* Parsed, printed and parsed again it is the same. */

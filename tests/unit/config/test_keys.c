@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/text.h"
 #include "config/config.h"
 #include "config/keys.h"
 #include "config/value.h"

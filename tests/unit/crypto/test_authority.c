@@ -7,10 +7,7 @@
 #include "support/check_test.h"
 #include "support/crypto/forge.h"
 #include "support/crypto/tls_pair.h"
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,21 +35,12 @@ static int tear_down(void **state)
 
 static const char *path_of(const char *name)
 {
-    static char paths[4][256];
-    static unsigned next;
-    char *path = paths[next++ % 4];
-
-    snprintf(path, sizeof(paths[0]), "%s/%s", directory, name);
-    return path;
+    return forge_path(directory, name);
 }
 
 static bool shell(const char *command)
 {
-    char line[1024];
-
-    snprintf(line, sizeof(line), "cd %s && { %s; } >/dev/null 2>&1", directory,
-             command);
-    return system(line) == 0;
+    return forge_shell(directory, command);
 }
 
 static void init(void)

@@ -13,7 +13,6 @@
 #include <mbedtls/oid.h>
 #include <mbedtls/x509.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 /* A CA, somebody good below it, and another CA that nobody trusts. */
 static struct {
@@ -27,12 +26,7 @@ static struct {
 
 static const char *path_of(const char *name)
 {
-    static char paths[4][256];
-    static unsigned next;
-    char *path = paths[next++ % 4];
-
-    snprintf(path, sizeof(paths[0]), "%s/%s", world.directory, name);
-    return path;
+    return forge_path(world.directory, name);
 }
 
 static int build_world(void **state)

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/clock.h"
 #include "crypto/identity.h"
-#include "crypto/library.h"
 #include "support/check_test.h"
 #include "support/crypto/forge.h"
 #include <mbedtls/oid.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
 static const char *directory;
@@ -15,12 +13,7 @@ static struct crypto_error warning, error;
 
 static const char *path_of(const char *name)
 {
-    static char paths[4][256];
-    static unsigned next;
-    char *path = paths[next++ % 4];
-
-    snprintf(path, sizeof(paths[0]), "%s/%s", directory, name);
-    return path;
+    return forge_path(directory, name);
 }
 
 static void put(const char *name, const char *text)

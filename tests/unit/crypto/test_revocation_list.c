@@ -5,27 +5,17 @@
 #include "support/check_test.h"
 #include "support/crypto/forge.h"
 #include <stdio.h>
-#include <stdlib.h>
 
 static const char *directory;
 
 static const char *path_of(const char *name)
 {
-    static char paths[4][256];
-    static unsigned next;
-    char *path = paths[next++ % 4];
-
-    snprintf(path, sizeof(paths[0]), "%s/%s", directory, name);
-    return path;
+    return forge_path(directory, name);
 }
 
 static bool shell(const char *command)
 {
-    char line[1024];
-
-    snprintf(line, sizeof(line), "cd %s && { %s; } >log 2>&1", directory,
-             command);
-    return system(line) == 0;
+    return forge_shell(directory, command);
 }
 
 static void openssl_verifies_it(void **state)

@@ -14,12 +14,7 @@ static struct crypto_error warning, error;
 
 static const char *path_of(const char *name)
 {
-    static char paths[4][256];
-    static unsigned next;
-    char *path = paths[next++ % 4];
-
-    snprintf(path, sizeof(paths[0]), "%s/%s", directory, name);
-    return path;
+    return forge_path(directory, name);
 }
 
 static void put_roots(struct forged *const *roots, size_t count)

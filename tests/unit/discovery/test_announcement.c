@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "discovery/announcement.h"
 #include "discovery/mdns_server.h"
-#include "discovery/resolver.h"
 #include "support/check_test.h"
 
 static bool is_valid(const char *text)

@@ -2,7 +2,6 @@
 #include "base/bytes.h"
 #include "discovery/dns_message.h"
 #include "support/check_test.h"
-#include <stdbool.h>
 
 /* A message under construction; names are written as "a.b" without a dot. */
 struct message {

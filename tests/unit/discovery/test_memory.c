@@ -3,7 +3,6 @@
 #include "discovery/memory.h"
 #include "support/check_test.h"
 #include <dirent.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>

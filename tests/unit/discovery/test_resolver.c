@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/clock.h"
 #include "discovery/resolver.h"
-#include "support/check_test.h"
+#include "support/await.h"
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -56,10 +55,7 @@ static struct lookup *look_up(struct fixture *fixture, const char *name,
 
 static void await(struct fixture *fixture, unsigned done)
 {
-    uint64_t end_us = clock_now_us() + 10 * CLOCK_SECOND;
-
-    while (fixture->done < done && clock_now_us() < end_us)
-        loop_turn(fixture->loop, 10000);
+    AWAIT_IN(fixture->loop, fixture->done >= done);
     assert_int_equal(fixture->done, done);
 }
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/clock.h"
-#include "base/text.h"
 #include "discovery/setting.h"
 #include "discovery/source.h"
 #include "support/check_test.h"

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/clock.h"
-#include "base/text.h"
 #include "discovery/resolver.h"
 #include "discovery/source.h"
-#include "support/check_test.h"
+#include "support/await.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -86,14 +84,10 @@ static void start(struct watch *watch, const char *text)
     assert_int_equal(watch->changes, 0);
 }
 
-/* Turn until something has changed |changes| times, for at most 5 s. */
+/* Turn until something has changed |changes| times. */
 static void await(struct watch *watch, unsigned changes)
 {
-    uint64_t end_us = clock_now_us() + 5 * CLOCK_SECOND;
-
-    while (watch->changes < changes && clock_now_us() < end_us)
-        loop_turn(watch->loop, 10000);
-    assert_true(watch->changes >= changes);
+    AWAIT_IN(watch->loop, watch->changes >= changes);
 }
 
 static void stop(struct watch *watch)

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/clock.h"
 #include "discovery/resolver.h"
 #include "discovery/target.h"
-#include "support/check_test.h"
-#include <stdlib.h>
+#include "support/await.h"
 
 static bool parse(struct target *target, const char *text)
 {
@@ -117,11 +115,7 @@ static void stop(struct fixture *fixture)
 
 static void await(struct fixture *fixture, unsigned reports)
 {
-    uint64_t end_us = clock_now_us() + 8 * CLOCK_SECOND;
-
-    while (fixture->reports < reports && clock_now_us() < end_us)
-        loop_turn(fixture->loop, 10000);
-    assert_true(fixture->reports >= reports);
+    AWAIT_IN(fixture->loop, fixture->reports >= reports);
 }
 
 static void set(struct fixture *fixture, const char *one, const char *two)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Checks of endpoints that are played here, in the loop of the test. */
-#include "base/clock.h"
 #include "health/health.h"
-#include "support/check_test.h"
+#include "support/await.h"
 #include "support/sockets.h"
 #include <fcntl.h>
 #include <stdio.h>
@@ -146,10 +145,7 @@ static void pass(struct ward *ward, uint64_t us)
 /* Until so many verdicts were told in all. */
 static void await(struct ward *ward, unsigned told)
 {
-    uint64_t until_us = clock_now_us() + 10 * CLOCK_SECOND;
-
-    while (ward->told < told && clock_now_us() < until_us)
-        turn(ward);
+    AWAIT_BY(turn(ward), ward->told >= told);
     assert_int_equal(ward->told, told);
 }
 

@@ -5,9 +5,8 @@
  * A connection with an owner that reads whatever there is, as an owner
  * should: for the tests of net/connection.
  */
-#include "base/clock.h"
 #include "net/connection.h"
-#include "support/check_test.h"
+#include "support/await.h"
 #include "support/sockets.h"
 #include <unistd.h>
 
@@ -71,22 +70,25 @@ static inline void end_open(struct end *end, int fd)
     assert_int_equal(connection_open(&end->connection, fd), STATUS_OK);
 }
 
-/* Turn until |*condition|, at most five seconds. */
+/* An open one, and the socket at the other end of it. */
+static inline int end_meet(struct end *end, enum socket_kind kind)
+{
+    int pair[2];
+
+    sockets_pair(kind, pair);
+    end_open(end, pair[0]);
+    return pair[1];
+}
+
+/* Turn until |*condition|. */
 static inline void end_turn_until(struct end *end, const bool *condition)
 {
-    uint64_t deadline = clock_now_us() + 5 * CLOCK_SECOND;
-
-    while (!*condition && clock_now_us() < deadline)
-        loop_turn(end->loop, 100 * CLOCK_MS);
-    assert_true(*condition);
+    AWAIT_BY(loop_turn(end->loop, 100 * CLOCK_MS), *condition);
 }
 
 static inline void end_turn_until_read(struct end *end, size_t bytes)
 {
-    uint64_t deadline = clock_now_us() + 5 * CLOCK_SECOND;
-
-    while (end->read_bytes < bytes && clock_now_us() < deadline)
-        loop_turn(end->loop, 100 * CLOCK_MS);
+    AWAIT_BY(loop_turn(end->loop, 100 * CLOCK_MS), end->read_bytes >= bytes);
     assert_int_equal(end->read_bytes, bytes);
 }
 

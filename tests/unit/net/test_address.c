@@ -4,9 +4,7 @@
 #include "base/random.h"
 #include "support/check_test.h"
 #include "support/sockets.h"
-#include <arpa/inet.h>
 #include <net/if.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 

@@ -3,10 +3,7 @@
 #include "connection_end.h"
 
 #include "base/random.h"
-#include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -39,42 +36,38 @@ static void a_drained_socket_is_not_asked_again(void **state)
     EACH_KIND(kind)
     {
         struct end end;
+        int far = end_meet(&end, kind);
         uint64_t start;
-        int pair[2];
 
-        sockets_pair(kind, pair);
-        end_open(&end, pair[0]);
         end_settle(&end);
         end.wasted = 0;
         start = clock_now_us();
         for (size_t i = 1; i <= 500; i++) {
-            sockets_send(pair[1], "x", 1);
+            sockets_send(far, "x", 1);
             end_turn_until_read(&end, i);
         }
         /* But for one read each 20 ms, in case something was hidden. */
         assert_true(end.wasted <= (clock_now_us() - start) / LOOP_SOON_US + 1);
         end_clear(&end);
-        close(pair[1]);
+        close(far);
     }
 }
 
 static void an_idle_connection_costs_nothing(void **state)
 {
     struct end end;
+    int far = end_meet(&end, SOCKETS_V4);
     unsigned tasks;
-    int pair[2];
 
     (void)state;
-    sockets_pair(SOCKETS_V4, pair);
-    end_open(&end, pair[0]);
-    sockets_send(pair[1], "x", 1);
+    sockets_send(far, "x", 1);
     end_turn_until_read(&end, 1);
     end_settle(&end);
     tasks = end.tasks;
     end_settle(&end);
     assert_int_equal(end.tasks, tasks);
     end_clear(&end);
-    close(pair[1]);
+    close(far);
 }
 
 static void a_read_fills_its_parts_in_order(void **state)
@@ -84,14 +77,12 @@ static void a_read_fills_its_parts_in_order(void **state)
                              { second, sizeof(second) },
                              { third, sizeof(third) } };
     struct end end;
+    int far = end_meet(&end, SOCKETS_V4);
     size_t bytes;
-    int pair[2];
 
     (void)state;
-    sockets_pair(SOCKETS_V4, pair);
-    end_open(&end, pair[0]);
     end.is_over = true; /* the test reads */
-    sockets_send(pair[1], "abcdefg", 7);
+    sockets_send(far, "abcdefg", 7);
     while (!end.connection.readable)
         loop_turn(end.loop, CLOCK_SECOND);
     assert_int_equal(connection_read(&end.connection, parts, 3, &bytes),
@@ -104,41 +95,37 @@ static void a_read_fills_its_parts_in_order(void **state)
                      STATUS_OK);
     assert_int_equal(bytes, 0);
     end_clear(&end);
-    close(pair[1]);
+    close(far);
 }
 
 static void a_full_read_is_followed_by_another(void **state)
 {
     struct end end;
-    int pair[2];
+    int far = end_meet(&end, SOCKETS_V4);
 
     (void)state;
-    sockets_pair(SOCKETS_V4, pair);
-    end_open(&end, pair[0]);
     end.room = 4;
-    sockets_send(pair[1], "abcdefgh", 8);
+    sockets_send(far, "abcdefgh", 8);
     end_turn_until_read(&end, 8);
     end_clear(&end);
-    close(pair[1]);
+    close(far);
 }
 
 static void urgent_bytes_are_bytes_of_the_stream(void **state)
 {
     struct end end;
-    int pair[2];
+    int far = end_meet(&end, SOCKETS_V4);
 
     (void)state;
-    sockets_pair(SOCKETS_V4, pair);
-    end_open(&end, pair[0]);
     end_settle(&end);
-    sockets_send(pair[1], "ab", 2);
-    assert_int_equal(send(pair[1], "C", 1, MSG_OOB), 1);
-    sockets_send(pair[1], "de", 2);
+    sockets_send(far, "ab", 2);
+    assert_int_equal(send(far, "C", 1, MSG_OOB), 1);
+    sockets_send(far, "de", 2);
     usleep(10000); /* so that all of it is one event */
     end_turn_until_read(&end, 5);
     assert_memory_equal(end.text, "abCde", 5);
     end_clear(&end);
-    close(pair[1]);
+    close(far);
 }
 
 static void send_descriptor(int through, const char *text, int fd)
@@ -167,22 +154,20 @@ static void passed_descriptors_neither_stall_nor_stay(void **state)
 {
     size_t before;
     struct end end;
-    int pair[2];
+    int far = end_meet(&end, SOCKETS_UNIX);
 
     (void)state;
-    sockets_pair(SOCKETS_UNIX, pair);
-    end_open(&end, pair[0]);
     end_settle(&end);
     before = sockets_count();
-    send_descriptor(pair[1], "ab", 0);
-    sockets_send(pair[1], "cd", 2);
-    send_descriptor(pair[1], "ef", 0);
-    sockets_send(pair[1], "gh", 2);
+    send_descriptor(far, "ab", 0);
+    sockets_send(far, "cd", 2);
+    send_descriptor(far, "ef", 0);
+    sockets_send(far, "gh", 2);
     end_turn_until_read(&end, 8);
     assert_memory_equal(end.text, "abcdefgh", 8);
     assert_int_equal(sockets_count(), before);
     end_clear(&end);
-    close(pair[1]);
+    close(far);
 }
 
 /* ---- writing ---- */
@@ -288,11 +273,9 @@ static void a_full_socket_is_writable_again_once_it_is_read(void **state)
     EACH_KIND(kind)
     {
         struct end end;
+        int far = end_meet(&end, kind);
         size_t filled;
-        int pair[2];
 
-        sockets_pair(kind, pair);
-        end_open(&end, pair[0]);
         end_settle(&end);
         filled = fill(&end, 100000);
         end_settle(&end);
@@ -305,12 +288,12 @@ static void a_full_socket_is_writable_again_once_it_is_read(void **state)
         for (size_t left = filled; left > 0;) {
             size_t part = left < sizeof(bytes) ? left : sizeof(bytes);
 
-            sockets_receive(pair[1], bytes, part);
+            sockets_receive(far, bytes, part);
             left -= part;
         }
         end_turn_until(&end, &end.connection.writable);
         end_clear(&end);
-        close(pair[1]);
+        close(far);
     }
 }
 
@@ -389,13 +372,11 @@ static void acknowledged_bytes_are_no_longer_counted(void **state)
     (void)state;
     EACH_KIND(kind)
     {
-        uint64_t deadline = clock_now_us() + 5 * CLOCK_SECOND;
         struct end end;
+        int far = end_meet(&end, kind);
         size_t filled;
-        int pair[2], error;
+        int error;
 
-        sockets_pair(kind, pair);
-        end_open(&end, pair[0]);
         end_settle(&end);
         filled = fill(&end, 100000);
         if (kind == SOCKETS_UNIX)
@@ -404,13 +385,10 @@ static void acknowledged_bytes_are_no_longer_counted(void **state)
             assert_in_range(connection_unacknowledged(&end.connection), 1,
                             filled);
         assert_int_equal(connection_finish(&end.connection), STATUS_OK);
-        assert_int_equal(sockets_drain(pair[1], &error), filled);
-        while (connection_unacknowledged(&end.connection) > 0 &&
-               clock_now_us() < deadline)
-            usleep(1000);
-        assert_int_equal(connection_unacknowledged(&end.connection), 0);
+        assert_int_equal(sockets_drain(far, &error), filled);
+        AWAIT_BY(usleep(1000), connection_unacknowledged(&end.connection) == 0);
         end_clear(&end);
-        close(pair[1]);
+        close(far);
     }
 }
 
@@ -437,21 +415,19 @@ static void an_open_connection_is_armed_and_tells_its_task(void **state)
     struct linger linger = { 0 };
     socklen_t length = sizeof(linger);
     struct end end;
-    int pair[2];
+    int far = end_meet(&end, SOCKETS_V4);
 
     (void)state;
-    sockets_pair(SOCKETS_V4, pair);
-    end_open(&end, pair[0]);
     assert_true(end.connection.writable);
     loop_turn(end.loop, 0);
     assert_int_equal(end.tasks, 1);
-    assert_int_equal(getsockopt(pair[0], SOL_SOCKET, SO_LINGER, &linger,
-                                &length),
+    assert_int_equal(getsockopt(end.connection.fd, SOL_SOCKET, SO_LINGER,
+                                &linger, &length),
                      0);
     assert_int_equal(linger.l_onoff, 1);
     assert_int_equal(linger.l_linger, 0);
     end_clear(&end);
-    close(pair[1]);
+    close(far);
 }
 
 RUN_TESTS(TEST(bytes_are_read_as_they_come),

@@ -11,10 +11,16 @@
 /* When, in the life of our end, the other end does what it does. */
 enum moment { BEFORE_OPEN, BEFORE_FIRST_TURN, WHEN_SETTLED, MOMENTS };
 
-/* Do |act| to |pair[1]| at |moment|, and turn until our end has noticed. */
-static void end_noticing(struct end *end, int pair[2], enum moment moment,
-                         void (*act)(int fd))
+/*
+ * Do |act| to the other end at |moment|, and turn until ours has noticed; the
+ * other end's socket.
+ */
+static int end_noticing(struct end *end, enum socket_kind kind,
+                        enum moment moment, void (*act)(int fd))
 {
+    int pair[2];
+
+    sockets_pair(kind, pair);
     if (moment == BEFORE_OPEN) {
         act(pair[1]);
         usleep(1000);
@@ -27,6 +33,7 @@ static void end_noticing(struct end *end, int pair[2], enum moment moment,
         usleep(1000); /* so that all of it is one event */
     }
     end_turn_until(end, &end->is_over);
+    return pair[1];
 }
 
 /* ---- the other end finishes ---- */
@@ -48,10 +55,8 @@ static void a_fin_behind_bytes_is_read_behind_them(void **state)
     EACH_KIND(kind)
     for (enum moment moment = 0; moment < MOMENTS; moment++) {
         struct end end;
-        int pair[2];
+        int far = end_noticing(&end, kind, moment, send_and_finish);
 
-        sockets_pair(kind, pair);
-        end_noticing(&end, pair, moment, send_and_finish);
         assert_int_equal(end.status, STATUS_CLOSED);
         assert_int_equal(end.read_bytes, 10);
         assert_true(end.connection.ended);
@@ -59,7 +64,7 @@ static void a_fin_behind_bytes_is_read_behind_them(void **state)
         end_read(&end); /* and so it stays */
         assert_int_equal(end.status, STATUS_CLOSED);
         end_clear(&end);
-        close(pair[1]);
+        close(far);
     }
 }
 
@@ -70,18 +75,16 @@ static void a_fin_behind_bytes_is_read_in_the_same_turn(void **state)
     EACH_KIND(kind)
     {
         struct end end;
-        int pair[2];
+        int far = end_meet(&end, kind);
 
-        sockets_pair(kind, pair);
-        end_open(&end, pair[0]);
         end_settle(&end);
-        send_and_finish(pair[1]);
+        send_and_finish(far);
         usleep(1000);
         loop_turn(end.loop, CLOCK_SECOND);
         assert_int_equal(end.status, STATUS_CLOSED);
         assert_int_equal(end.wasted, 0);
         end_clear(&end);
-        close(pair[1]);
+        close(far);
     }
 }
 
@@ -91,14 +94,12 @@ static void a_fin_alone_is_read(void **state)
     EACH_KIND(kind)
     for (enum moment moment = 0; moment < MOMENTS; moment++) {
         struct end end;
-        int pair[2];
+        int far = end_noticing(&end, kind, moment, finish_only);
 
-        sockets_pair(kind, pair);
-        end_noticing(&end, pair, moment, finish_only);
         assert_int_equal(end.status, STATUS_CLOSED);
         assert_int_equal(end.read_bytes, 0);
         end_clear(&end);
-        close(pair[1]);
+        close(far);
     }
 }
 
@@ -108,19 +109,17 @@ static void a_fin_after_a_drained_read_is_read(void **state)
     EACH_KIND(kind)
     {
         struct end end;
-        int pair[2];
+        int far = end_meet(&end, kind);
 
-        sockets_pair(kind, pair);
-        end_open(&end, pair[0]);
         end_settle(&end);
-        sockets_send(pair[1], "x", 1);
+        sockets_send(far, "x", 1);
         end_turn_until_read(&end, 1);
         assert_false(end.connection.readable);
-        shutdown(pair[1], SHUT_WR);
+        shutdown(far, SHUT_WR);
         end_turn_until(&end, &end.is_over);
         assert_int_equal(end.status, STATUS_CLOSED);
         end_clear(&end);
-        close(pair[1]);
+        close(far);
     }
 }
 
@@ -166,10 +165,8 @@ static void a_reset_behind_bytes_is_read_behind_them(void **state)
     EACH_TCP(kind)
     for (enum moment moment = 0; moment < MOMENTS; moment++) {
         struct end end;
-        int pair[2];
 
-        sockets_pair(kind, pair);
-        end_noticing(&end, pair, moment, send_and_reset);
+        (void)end_noticing(&end, kind, moment, send_and_reset);
         assert_int_equal(end.status, STATUS_RESET);
         assert_int_equal(end.read_bytes, 10);
         assert_false(end.connection.ended);
@@ -185,10 +182,8 @@ static void a_reset_alone_is_read(void **state)
     EACH_TCP(kind)
     for (enum moment moment = 0; moment < MOMENTS; moment++) {
         struct end end;
-        int pair[2];
 
-        sockets_pair(kind, pair);
-        end_noticing(&end, pair, moment, sockets_reset);
+        (void)end_noticing(&end, kind, moment, sockets_reset);
         assert_int_equal(end.status, STATUS_RESET);
         assert_int_equal(end.connection.failed, STATUS_RESET);
         end_clear(&end);
@@ -206,19 +201,17 @@ static void a_reset_shows_though_nobody_reads(void **state)
     EACH_TCP(kind)
     for (size_t i = 0; i < ARRAY_LENGTH(acts); i++) {
         struct end end;
-        int pair[2];
+        int far = end_meet(&end, kind);
 
-        sockets_pair(kind, pair);
-        end_open(&end, pair[0]);
         end.is_over = true; /* so that it does not read */
         end_settle(&end);
         assert_false(connection_has_failed(&end.connection));
-        acts[i](pair[1]);
+        acts[i](far);
         end_settle(&end);
         assert_int_equal(connection_has_failed(&end.connection), i >= 2);
         end_clear(&end);
         if (i < 2)
-            close(pair[1]);
+            close(far);
     }
 }
 
@@ -226,17 +219,15 @@ static void a_reset_shows_though_nobody_reads(void **state)
 static void bytes_a_unix_peer_never_read_are_a_reset(void **state)
 {
     struct end end;
+    int far = end_meet(&end, SOCKETS_UNIX);
     size_t bytes;
-    int pair[2];
 
     (void)state;
-    sockets_pair(SOCKETS_UNIX, pair);
-    end_open(&end, pair[0]);
     assert_int_equal(end_write(&end, "unread", &bytes), STATUS_OK);
     assert_int_equal(bytes, 6);
     end_settle(&end);
-    sockets_send(pair[1], "last words", 10);
-    close(pair[1]);
+    sockets_send(far, "last words", 10);
+    close(far);
     end_turn_until(&end, &end.is_over);
     assert_int_equal(end.status, STATUS_RESET);
     assert_int_equal(end.read_bytes, 10);
@@ -251,10 +242,8 @@ static void a_reset_behind_a_fin_spoils_only_writing(void **state)
     for (enum moment moment = 0; moment < MOMENTS; moment++) {
         struct end end;
         size_t bytes;
-        int pair[2];
 
-        sockets_pair(kind, pair);
-        end_noticing(&end, pair, moment, finish_and_reset);
+        (void)end_noticing(&end, kind, moment, finish_and_reset);
         assert_int_equal(end.status, STATUS_CLOSED);
         assert_int_equal(end.read_bytes, 10);
         assert_int_equal(end.connection.failed, STATUS_RESET);
@@ -270,19 +259,15 @@ static void a_reset_after_the_end_was_read_is_told(void **state)
     (void)state;
     EACH_TCP(kind)
     {
-        uint64_t deadline = clock_now_us() + 5 * CLOCK_SECOND;
         struct end end;
+        int far = end_noticing(&end, kind, WHEN_SETTLED, send_and_finish);
         size_t bytes;
-        int pair[2];
 
-        sockets_pair(kind, pair);
-        end_noticing(&end, pair, WHEN_SETTLED, send_and_finish);
         end_settle(&end);
         assert_int_equal(end.connection.failed, STATUS_OK);
         end.tasks = 0;
-        sockets_reset(pair[1]);
-        while (end.tasks == 0 && clock_now_us() < deadline)
-            loop_turn(end.loop, 100 * CLOCK_MS);
+        sockets_reset(far);
+        AWAIT_IN(end.loop, end.tasks > 0);
         assert_int_equal(end.connection.failed, STATUS_RESET);
         assert_int_equal(connection_flush(&end.connection, &bytes),
                          STATUS_RESET);
@@ -297,13 +282,11 @@ static void a_reset_a_write_was_told_of_does_not_become_an_end(void **state)
     EACH_TCP(kind)
     {
         struct end end;
+        int far = end_meet(&end, kind);
         size_t bytes;
-        int pair[2];
 
-        sockets_pair(kind, pair);
-        end_open(&end, pair[0]);
         end_settle(&end);
-        send_and_reset(pair[1]);
+        send_and_reset(far);
         usleep(1000);
         assert_int_equal(end_write(&end, "x", &bytes),
                          STATUS_RESET); /* and no SIGPIPE */
@@ -326,16 +309,14 @@ static void writing_to_who_is_gone_is_a_reset_and_no_signal(void **state)
     EACH_KIND(kind)
     for (int count = 1; count <= 2; count++) {
         struct end end;
+        int far = end_meet(&end, kind);
         size_t bytes;
-        int pair[2];
 
-        sockets_pair(kind, pair);
-        end_open(&end, pair[0]);
         end_settle(&end);
         if (kind == SOCKETS_UNIX)
-            close(pair[1]);
+            close(far);
         else
-            finish_and_reset(pair[1]);
+            finish_and_reset(far);
         usleep(1000);
         assert_int_equal(connection_write(&end.connection, parts, count,
                                           &bytes),
@@ -348,12 +329,10 @@ static void writing_to_who_is_gone_is_a_reset_and_no_signal(void **state)
 static void a_finish_on_a_reset_connection_is_a_reset(void **state)
 {
     struct end end;
-    int pair[2];
+    int far = end_meet(&end, SOCKETS_V4);
 
     (void)state;
-    sockets_pair(SOCKETS_V4, pair);
-    end_open(&end, pair[0]);
-    sockets_reset(pair[1]);
+    sockets_reset(far);
     usleep(1000);
     assert_int_equal(connection_finish(&end.connection), STATUS_RESET);
     assert_false(end.connection.finished);
@@ -369,11 +348,10 @@ static void our_fin_goes_behind_the_queue_and_leaves_reading_open(void **state)
     {
         char text[16];
         struct end end;
+        int far = end_meet(&end, kind);
         size_t bytes;
-        int pair[2], error;
+        int error;
 
-        sockets_pair(kind, pair);
-        end_open(&end, pair[0]);
         assert_int_equal(connection_queue(&end.connection,
                                           (const uint8_t *)"request", 7),
                          STATUS_OK);
@@ -382,18 +360,18 @@ static void our_fin_goes_behind_the_queue_and_leaves_reading_open(void **state)
         assert_int_equal(connection_flush(&end.connection, &bytes), STATUS_OK);
         assert_true(end.connection.finished);
         assert_int_equal(connection_finish(&end.connection), STATUS_OK);
-        sockets_receive(pair[1], text, 7);
+        sockets_receive(far, text, 7);
         assert_memory_equal(text, "request", 7);
-        assert_int_equal(sockets_drain(pair[1], &error), 0);
+        assert_int_equal(sockets_drain(far, &error), 0);
         assert_int_equal(error, 0);
-        sockets_send(pair[1], "late answer", 11);
+        sockets_send(far, "late answer", 11);
         end_turn_until_read(&end, 11);
-        shutdown(pair[1], SHUT_WR);
+        shutdown(far, SHUT_WR);
         end_turn_until(&end, &end.is_over);
         assert_int_equal(end.status, STATUS_CLOSED);
         connection_close_in_order(&end.connection);
         end_clear(&end);
-        close(pair[1]);
+        close(far);
     }
 }
 
@@ -403,48 +381,44 @@ static void a_reset_of_ours_is_a_reset_there(void **state)
     EACH_TCP(kind)
     {
         struct end end;
-        int pair[2], error;
+        int far = end_meet(&end, kind);
+        int error;
 
-        sockets_pair(kind, pair);
-        end_open(&end, pair[0]);
         connection_reset(&end.connection);
         connection_reset(&end.connection);
         connection_close_in_order(&end.connection);
-        assert_int_equal(sockets_drain(pair[1], &error), 0);
+        assert_int_equal(sockets_drain(far, &error), 0);
         assert_int_equal(error, ECONNRESET);
         end_clear(&end);
-        close(pair[1]);
+        close(far);
     }
 }
 
 static void closing_with_bytes_queued_is_a_reset_all_the_same(void **state)
 {
     struct end end;
-    int pair[2], error;
+    int far = end_meet(&end, SOCKETS_V4);
+    int error;
 
     (void)state;
-    sockets_pair(SOCKETS_V4, pair);
-    end_open(&end, pair[0]);
     assert_int_equal(connection_queue(&end.connection, (const uint8_t *)"lost",
                                       4),
                      STATUS_OK);
     connection_close_in_order(&end.connection);
-    assert_int_equal(sockets_drain(pair[1], &error), 0);
+    assert_int_equal(sockets_drain(far, &error), 0);
     assert_int_equal(error, ECONNRESET);
     end_clear(&end);
-    close(pair[1]);
+    close(far);
 }
 
 static void a_closed_connection_is_not_looked_at_again(void **state)
 {
     struct end end;
+    int far = end_meet(&end, SOCKETS_V4);
     unsigned tasks;
-    int pair[2];
 
     (void)state;
-    sockets_pair(SOCKETS_V4, pair);
-    end_open(&end, pair[0]);
-    sockets_send(pair[1], "x", 1);
+    sockets_send(far, "x", 1);
     end_turn_until_read(&end, 1);
     connection_reset(&end.connection);
     tasks = end.tasks;
@@ -452,7 +426,7 @@ static void a_closed_connection_is_not_looked_at_again(void **state)
     assert_int_equal(end.tasks, tasks);
     assert_false(end.connection.readable);
     end_clear(&end);
-    close(pair[1]);
+    close(far);
 }
 
 static void ends_leave_no_descriptor_behind(void **state)
@@ -463,10 +437,8 @@ static void ends_leave_no_descriptor_behind(void **state)
     EACH_KIND(kind)
     for (int in_order = 0; in_order < 2; in_order++) {
         struct end end;
-        int pair[2];
+        int far = end_meet(&end, kind);
 
-        sockets_pair(kind, pair);
-        end_open(&end, pair[0]);
         if (in_order)
             connection_close_in_order(&end.connection);
         else
@@ -474,7 +446,7 @@ static void ends_leave_no_descriptor_behind(void **state)
         assert_int_equal(end.connection.fd, -1);
         end_settle(&end);
         end_clear(&end);
-        close(pair[1]);
+        close(far);
     }
     assert_int_equal(sockets_count(), before);
 }

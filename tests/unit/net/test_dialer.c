@@ -2,8 +2,7 @@
 #define _GNU_SOURCE /* unshare() */
 #include "net/dialer.h"
 
-#include "base/clock.h"
-#include "support/check_test.h"
+#include "support/await.h"
 #include "support/sockets.h"
 #include <fcntl.h>
 #include <net/if.h>
@@ -12,7 +11,6 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -49,11 +47,7 @@ static struct dial *dial(struct loop *loop, const struct address *address,
 
 static void turn_until_known(struct loop *loop, const struct outcome *outcome)
 {
-    uint64_t deadline = clock_now_us() + 5 * CLOCK_SECOND;
-
-    while (!outcome->is_known && clock_now_us() < deadline)
-        loop_turn(loop, 100 * CLOCK_MS);
-    assert_true(outcome->is_known);
+    AWAIT_IN(loop, outcome->is_known);
 }
 
 static struct outcome dial_text(struct loop *loop, const char *text)

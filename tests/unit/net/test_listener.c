@@ -2,16 +2,14 @@
 /* Opening and accepting; Unix sockets' files are in test_listener_files.c. */
 #include "net/listener.h"
 
-#include "base/clock.h"
 #include "base/log.h"
-#include "support/check_test.h"
+#include "support/await.h"
 #include "support/sockets.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -96,10 +94,7 @@ static int visit(struct host *host)
 
 static void turn_until_accepted(struct host *host, size_t count)
 {
-    uint64_t deadline = clock_now_us() + 5 * CLOCK_SECOND;
-
-    while (host->count < count && clock_now_us() < deadline)
-        loop_turn(host->loop, 100 * CLOCK_MS);
+    AWAIT_IN(host->loop, host->count >= count);
     assert_int_equal(host->count, count);
 }
 

@@ -4,7 +4,6 @@
 
 #include "support/check_test.h"
 #include "support/sockets.h"
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,9 +4,7 @@
 
 #include "base/clock.h"
 #include "support/check_test.h"
-#include "support/sockets.h"
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>

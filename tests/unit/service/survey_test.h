@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "service/switchboard.h"
 #include "support/check_test.h"
-#include <stdio.h>
 #include <stdlib.h>
 
 static inline struct address at(const char *text)

@@ -3,12 +3,10 @@
  * What an ambassador tells a peer of the services it offers, and what the peer
  * makes of it: two of them in this process.
  */
-#include "base/clock.h"
 #include "service/catalogue.h"
 #include "service/consume.h"
-#include "support/check_test.h"
+#include "support/await.h"
 #include "support/service/pair.h"
-#include "support/sockets.h"
 #include "tunnel/tunnel.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -19,7 +17,7 @@
 /* It offers "echo" and "secret" to whom |echo| and |secret| match, or not. */
 static void offer(struct pair *pair, const char *echo, const char *secret)
 {
-    struct service_options services[2];
+    struct service_options services[2] = { { .role = SERVICE_OFFER } };
     size_t count = 0;
 
     for (int i = 0; i < 2; i++) {
@@ -75,22 +73,14 @@ static struct place *first_place(struct pair *pair)
     return LIST_ITEM(list_first(places), struct place, node);
 }
 
-static bool wait_told(struct pair *pair, enum place_told told)
+static void wait_told(struct pair *pair, enum place_told told)
 {
-    uint64_t until_us = clock_now_us() + 10 * CLOCK_SECOND;
-
-    while (first_place(pair)->told != told && clock_now_us() < until_us)
-        loop_turn(pair->loop, CLOCK_MS);
-    return first_place(pair)->told == told;
+    AWAIT_IN(pair->loop, first_place(pair)->told == told);
 }
 
-static bool wait_load(struct pair *pair, uint32_t load)
+static void wait_load(struct pair *pair, uint32_t load)
 {
-    uint64_t until_us = clock_now_us() + 10 * CLOCK_SECOND;
-
-    while (first_place(pair)->told_load != load && clock_now_us() < until_us)
-        loop_turn(pair->loop, CLOCK_MS);
-    return first_place(pair)->told_load == load;
+    AWAIT_IN(pair->loop, first_place(pair)->told_load == load);
 }
 
 static struct tunnel *tunnel_at(struct pair *pair, int side)
@@ -143,9 +133,9 @@ static void a_peer_that_dialled_us_is_heard_too(void **state)
     struct pair *pair = connected(&(struct pair_options){ .is_reverse = true });
 
     (void)state;
-    assert_true(wait_told(pair, TOLD_UP));
+    wait_told(pair, TOLD_UP);
     place_service(pair, false);
-    assert_true(wait_told(pair, TOLD_DOWN));
+    wait_told(pair, TOLD_DOWN);
     assert_false(pair->usable);
     pair_free(pair);
 }
@@ -158,7 +148,7 @@ static void who_waits_goes_on_when_the_service_is_up_there(void **state)
 
     (void)state;
     place_service(pair, false);
-    assert_true(wait_told(pair, TOLD_DOWN));
+    wait_told(pair, TOLD_DOWN);
     assert_false(pair->usable);
     application = pair_dial(pair);
     pair_pass(pair, 200 * CLOCK_MS);
@@ -181,7 +171,7 @@ static void who_waits_for_the_first_tunnel_hears_the_offers_first(void **state)
 
     (void)state;
     place_service(pair, false);
-    assert_true(wait_told(pair, TOLD_DOWN));
+    wait_told(pair, TOLD_DOWN);
     pair_pass(pair, 100 * CLOCK_MS);
     assert_int_equal(pair_service(pair, PAIR_OFFERER)->connections, 0);
     place_service(pair, true);
@@ -202,10 +192,10 @@ static void an_unfit_place_is_no_place(void **state)
     assert_true(address_of_socket(&address, pair->service));
     pool_judge(LIST_ITEM(node, struct place, node), "it has a cold", 0);
     place(pair, PAIR_OFFERER, &address, 1); /* look again, as checks do */
-    assert_true(wait_told(pair, TOLD_DOWN));
+    wait_told(pair, TOLD_DOWN);
     pool_judge(LIST_ITEM(node, struct place, node), "", 0);
     place(pair, PAIR_OFFERER, &address, 1);
-    assert_true(wait_told(pair, TOLD_UP));
+    wait_told(pair, TOLD_UP);
     pair_free(pair);
 }
 
@@ -251,7 +241,7 @@ static void where_nobody_offers_it_a_connection_is_denied_at_once(void **state)
 
     (void)state;
     offer(pair, NULL, NULL);
-    assert_true(wait_told(pair, TOLD_NOT_OFFERED));
+    wait_told(pair, TOLD_NOT_OFFERED);
     application = pair_dial(pair);
     assert_int_equal(pair_ending(pair, application), ECONNRESET);
     assert_int_equal(pair_service(pair, PAIR_CONSUMER)->denied, 1);
@@ -270,7 +260,7 @@ static void who_does_not_offer_it_is_passed_over_for_who_may(void **state)
     assert_true(address_parse(&addresses[1], "127.0.0.1:1"));
     place(pair, PAIR_CONSUMER, addresses, 2); /* the other is not reached */
     offer(pair, NULL, NULL);
-    assert_true(wait_told(pair, TOLD_NOT_OFFERED));
+    wait_told(pair, TOLD_NOT_OFFERED);
     application = pair_dial(pair);
     pair_pass(pair, 200 * CLOCK_MS);
     assert_int_equal(consumed->waiting_count, 1);
@@ -290,11 +280,11 @@ static void a_new_tunnel_is_heard_afresh(void **state)
 
     (void)state;
     place_service(pair, false);
-    assert_true(wait_told(pair, TOLD_DOWN));
+    wait_told(pair, TOLD_DOWN);
     tunnel_close(tunnel_at(pair, PAIR_CONSUMER), CODE_NONE, "test");
     assert_int_equal(first_place(pair)->told, TOLD_NOTHING);
     place_service(pair, true);
-    assert_true(wait_told(pair, TOLD_UP));
+    wait_told(pair, TOLD_UP);
     pair_connect(pair);
     expect_served(pair);
     pair_free(pair);
@@ -340,12 +330,12 @@ static void streams_are_told_after_a_while(void **state)
         services[i] = pair_accept(pair);
     }
     assert_int_equal(first_place(pair)->told_load, 0); /* one list for all */
-    assert_true(wait_load(pair, 5));
+    wait_load(pair, 5);
     for (int i = 0; i < 5; i++) {
         close(applications[i]);
         close(services[i]);
     }
-    assert_true(wait_load(pair, 0));
+    wait_load(pair, 0);
     pair_free(pair);
 }
 
@@ -382,7 +372,7 @@ a_service_that_flaps_is_told_ten_times_a_second_at_most(void **state)
         place_service(pair, i % 2);
         pair_pass(pair, CLOCK_MS);
     }
-    assert_true(wait_told(pair, TOLD_DOWN));
+    wait_told(pair, TOLD_DOWN);
     session_stats(tunnel_session(tunnel_at(pair, PAIR_CONSUMER)), &stats);
     assert_int_equal(stats.glitches, 0);
     pair_free(pair);

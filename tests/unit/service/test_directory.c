@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/clock.h"
 #include "discovery/resolver.h"
 #include "service/directory.h"
-#include "support/check_test.h"
+#include "support/await.h"
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -38,10 +37,7 @@ static void on_changed(void *context, const struct endpoints *endpoints)
 
 static void turn_until(struct fixture *fixture, unsigned changes)
 {
-    uint64_t end_us = clock_now_us() + 10 * CLOCK_SECOND;
-
-    while (fixture->changes < changes && clock_now_us() < end_us)
-        loop_turn(fixture->loop, 10000);
+    AWAIT_IN(fixture->loop, fixture->changes >= changes);
     assert_int_equal(fixture->changes, changes);
 }
 

@@ -2,7 +2,6 @@
 #include "base/clock.h"
 #include "service/pool.h"
 #include "support/check_test.h"
-#include <string.h>
 
 /* A pool of places 127.0.0.1:1, :2, ... and a clock that we turn. */
 struct world {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "tunnel/acceptor.h"
 
-#include "base/clock.h"
 #include "support/check_test.h"
 #include "support/sockets.h"
 #include "support/tunnel/papers.h"
+#include "support/tunnel/patience.h"
 #include "support/tunnel/stranger.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -52,8 +52,10 @@ static enum status open_door(struct door *door, const char *text,
 }
 
 /* At every address of 127.0.0.0/8, so that strangers can have several. */
-static void start(struct door *door)
+static int set_up(void **state)
 {
+    static struct door of_test;
+    struct door *door = *state = &of_test;
     struct net_error error;
     struct rlimit limit;
 
@@ -63,31 +65,25 @@ static void start(struct door *door)
     *door = (struct door){ .loop = loop_new() };
     assert_non_null(door->loop);
     papers_make(&door->papers);
-    papers_issue(&door->papers, "app", 0);
-    papers_issue(&door->papers, "db", 0);
     assert_int_equal(handshaker_start(&door->handshaker), STATUS_OK);
     papers_use(&door->papers, "db", door->handshaker);
     if (open_door(door, "0.0.0.0:0", &door->acceptor, &error) != STATUS_OK)
         fail_msg("%s", error.text);
+    return 0;
 }
 
 /* Every handshake under way comes back, and nothing stays behind. */
-static void stop(struct door *door)
+static int tear_down(void **state)
 {
+    struct door *door = *state;
+
     acceptor_close(door->acceptor);
     handshaker_stop(door->handshaker);
     for (int i = 0; i < 3; i++)
         loop_turn(door->loop, 0);
     loop_free(door->loop);
     papers_remove(&door->papers);
-}
-
-static void pass(struct door *door, uint64_t us)
-{
-    uint64_t began_us = clock_now_us();
-
-    while (clock_now_us() - began_us < us)
-        loop_turn(door->loop, CLOCK_MS);
+    return 0;
 }
 
 /* ---- those who come ---- */
@@ -159,8 +155,8 @@ static void leave(const int *fds, size_t count)
 static bool shakes(struct door *door, unsigned host)
 {
     unsigned before = door->established;
-    struct stranger *stranger = stranger_new(door->loop, &door->papers, "app",
-                                             TLS_CLIENT, come(door, host));
+    struct stranger *stranger =
+        stranger_new(door->loop, &door->papers, come(door, host));
     bool shaken = stranger_shake(stranger);
 
     if (shaken)
@@ -173,44 +169,36 @@ static bool shakes(struct door *door, unsigned host)
 
 static void a_peer_is_handed_over_with_where_it_came_from(void **state)
 {
-    struct door door;
+    struct door *door = *state;
     struct address expected;
 
-    (void)state;
-    start(&door);
-    assert_true(address_port(acceptor_address(door.acceptor)) > 0);
+    assert_true(address_port(acceptor_address(door->acceptor)) > 0);
     for (unsigned host = 1; host <= 3; host++) {
         char text[32];
 
-        assert_true(shakes(&door, host));
+        assert_true(shakes(door, host));
         snprintf(text, sizeof(text), "127.0.0.%u:1", host);
         assert_true(address_parse(&expected, text));
-        address_set_port(&expected, address_port(&door.from));
-        assert_true(address_equal(&expected, &door.from));
+        address_set_port(&expected, address_port(&door->from));
+        assert_true(address_equal(&expected, &door->from));
     }
-    assert_int_equal(door.established, 3);
-    stop(&door);
+    assert_int_equal(door->established, 3);
 }
 
 static void a_peer_of_another_authority_is_not(void **state)
 {
-    struct door door;
+    struct door *door = *state;
     struct papers others;
     struct stranger *stranger;
 
-    (void)state;
-    start(&door);
     papers_make(&others);
-    papers_issue(&others, "app", 0);
-    stranger =
-        stranger_new(door.loop, &others, "app", TLS_CLIENT, come(&door, 1));
+    stranger = stranger_new(door->loop, &others, come(door, 1));
     assert_false(stranger_shake(stranger));
     stranger_free(stranger);
-    pass(&door, 100 * CLOCK_MS);
-    assert_int_equal(door.established, 0);
-    assert_true(shakes(&door, 1)); /* and it costs others nothing */
+    patience_pass(door->loop, 100 * CLOCK_MS);
+    assert_int_equal(door->established, 0);
+    assert_true(shakes(door, 1)); /* and it costs others nothing */
     papers_remove(&others);
-    stop(&door);
 }
 
 /* ---- who is not ---- */
@@ -221,23 +209,19 @@ static void garbage_is_let_go_at_once(void **state)
         "GET / HTTP/1.1\r\nHost: me\r\n\r\n", "PROXY TCP4 1.2.3.4 5 6\r\n",
         "\x16\x03\x01\xff\xff\x01\x02\x03\x04\x05", "\n\n\n\n\n\n\n\n"
     };
-    struct door door;
+    struct door *door = *state;
     int fds[ARRAY_LENGTH(garbage)];
-    uint64_t began_us;
+    uint64_t began_us = clock_now_us();
 
-    (void)state;
-    start(&door);
-    began_us = clock_now_us();
     for (size_t i = 0; i < ARRAY_LENGTH(garbage); i++) {
-        fds[i] = come(&door, 1);
+        fds[i] = come(door, 1);
         sockets_send(fds[i], garbage[i], strlen(garbage[i]));
     }
-    assert_true(await_gone(&door, fds, ARRAY_LENGTH(garbage)));
+    assert_true(await_gone(door, fds, ARRAY_LENGTH(garbage)));
     assert_true(clock_now_us() - began_us < 4 * CLOCK_SECOND);
-    assert_int_equal(door.established, 0);
+    assert_int_equal(door->established, 0);
     leave(fds, ARRAY_LENGTH(garbage));
-    assert_true(shakes(&door, 1));
-    stop(&door);
+    assert_true(shakes(door, 1));
 }
 
 /* Five seconds for all of it, however busy one seems. */
@@ -246,17 +230,15 @@ static void silence_and_dribble_are_let_go_in_time(void **state)
     static const uint8_t hello[] = { 0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00,
                                      0x01, 0xfc, 0x03, 0x03, 0,    0,    0,
                                      0,    0,    0,    0,    0,    0 };
-    struct door door;
+    struct door *door = *state;
     int fds[2];
     uint64_t began_us, at_us;
     size_t dribbled = 0;
 
-    (void)state;
-    start(&door);
     began_us = clock_now_us();
-    come_many(&door, 1, fds, 2);
+    come_many(door, 1, fds, 2);
     do {
-        pass(&door, 300 * CLOCK_MS);
+        patience_pass(door->loop, 300 * CLOCK_MS);
         at_us = clock_now_us() - began_us;
         if (dribbled < sizeof(hello))
             (void)send(fds[1], hello + dribbled++, 1, MSG_NOSIGNAL);
@@ -265,65 +247,58 @@ static void silence_and_dribble_are_let_go_in_time(void **state)
         assert_true(at_us < 20 * CLOCK_SECOND);
     } while (count_gone(fds, 2) < 2);
     assert_true(dribbled < sizeof(hello)); /* it was not for want of more */
-    assert_int_equal(door.established, 0);
+    assert_int_equal(door->established, 0);
     leave(fds, 2);
-    assert_true(shakes(&door, 1));
-    stop(&door);
+    assert_true(shakes(door, 1));
 }
 
 /* ---- how many ---- */
 
 static void one_address_has_only_so_many_under_way(void **state)
 {
-    struct door door;
+    struct door *door = *state;
     int fds[OF_ADDRESS + 3];
 
-    (void)state;
-    start(&door);
-    come_many(&door, 1, fds, OF_ADDRESS);
-    pass(&door, 200 * CLOCK_MS);
+    come_many(door, 1, fds, OF_ADDRESS);
+    patience_pass(door->loop, 200 * CLOCK_MS);
     assert_int_equal(count_gone(fds, OF_ADDRESS), 0);
     /* One more is let go at once; those before it and others are not. */
-    come_many(&door, 1, fds + OF_ADDRESS, 3);
-    assert_true(await_gone(&door, fds + OF_ADDRESS, 3));
+    come_many(door, 1, fds + OF_ADDRESS, 3);
+    assert_true(await_gone(door, fds + OF_ADDRESS, 3));
     assert_int_equal(count_gone(fds, OF_ADDRESS), 0);
-    assert_false(shakes(&door, 1));
-    assert_true(shakes(&door, 2));
+    assert_false(shakes(door, 1));
+    assert_true(shakes(door, 2));
     /* Who goes makes room. */
     close(fds[0]);
-    pass(&door, 200 * CLOCK_MS);
-    assert_true(shakes(&door, 1));
+    patience_pass(door->loop, 200 * CLOCK_MS);
+    assert_true(shakes(door, 1));
     leave(fds + 1, OF_ADDRESS + 2);
-    stop(&door);
 }
 
 static void there_are_only_so_many_under_way_in_all(void **state)
 {
     enum { HOSTS = IN_ALL / OF_ADDRESS };
     static int fds[IN_ALL];
-    struct door door;
+    struct door *door = *state;
     uint64_t began_us;
     int more;
 
-    (void)state;
-    start(&door);
     for (unsigned host = 0; host < HOSTS; host++)
-        come_many(&door, host + 1, fds + (size_t)host * OF_ADDRESS, OF_ADDRESS);
+        come_many(door, host + 1, fds + (size_t)host * OF_ADDRESS, OF_ADDRESS);
     /* Two seconds at their rate; none is let go before its five. */
-    more = come(&door, HOSTS + 1);
+    more = come(door, HOSTS + 1);
     began_us = clock_now_us();
     while (!is_gone(more)) {
         assert_true(clock_now_us() - began_us < 4 * CLOCK_SECOND);
         assert_int_equal(count_gone(fds, IN_ALL), 0);
-        pass(&door, 20 * CLOCK_MS);
+        patience_pass(door->loop, 20 * CLOCK_MS);
     }
     close(more);
     assert_int_equal(count_gone(fds, IN_ALL), 0);
     /* When those have gone there is room for it. */
     leave(fds, IN_ALL);
-    pass(&door, 500 * CLOCK_MS);
-    assert_true(shakes(&door, HOSTS + 1));
-    stop(&door);
+    patience_pass(door->loop, 500 * CLOCK_MS);
+    assert_true(shakes(door, HOSTS + 1));
 }
 
 /* More than a burst waits in the kernel, and is taken in later. */
@@ -331,97 +306,83 @@ static void only_so_many_begin_a_second(void **state)
 {
     enum { MANY = 400, EACH = 50 };
     static int fds[MANY];
-    struct door door;
-    uint64_t began_us;
+    struct door *door = *state;
+    uint64_t began_us = clock_now_us();
 
-    (void)state;
-    began_us = clock_now_us();
-    start(&door);
     for (unsigned i = 0; i < MANY; i++)
-        fds[i] = come(&door, i / EACH + 1);
-    assert_true(shakes(&door, MANY / EACH + 1)); /* behind all of them */
+        fds[i] = come(door, i / EACH + 1);
+    assert_true(shakes(door, MANY / EACH + 1)); /* behind all of them */
     /* A second by the bucket; each breath lets one in besides. */
     assert_true(clock_now_us() - began_us >
                 (MANY - BURST) * 8 / 10 * CLOCK_SECOND / A_SECOND);
     assert_int_equal(count_gone(fds, MANY), 0);
     leave(fds, MANY);
-    stop(&door);
 }
 
 /* ---- the end ---- */
 
 static void close_with_handshakes_under_way_lets_all_go(void **state)
 {
-    struct door door;
+    struct door *door = *state;
     struct stranger *stranger;
     struct sockaddr_in to = { .sin_family = AF_INET };
     int fds[10], fd;
 
-    (void)state;
-    start(&door);
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    to.sin_port = htons(address_port(acceptor_address(door.acceptor)));
-    come_many(&door, 1, fds, 9);
-    pass(&door, 50 * CLOCK_MS);
-    fds[9] = come(&door, 1); /* in the kernel's queue */
-    stranger = stranger_new(door.loop, &door.papers, "app", TLS_CLIENT,
-                            come(&door, 2));
-    acceptor_close(door.acceptor);
-    door.acceptor = NULL;
+    to.sin_port = htons(address_port(acceptor_address(door->acceptor)));
+    come_many(door, 1, fds, 9);
+    patience_pass(door->loop, 50 * CLOCK_MS);
+    fds[9] = come(door, 1); /* in the kernel's queue */
+    stranger = stranger_new(door->loop, &door->papers, come(door, 2));
+    acceptor_close(door->acceptor);
+    door->acceptor = NULL;
     assert_false(stranger_shake(stranger));
     stranger_free(stranger);
     fd = socket(AF_INET, SOCK_STREAM, 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), -1);
     assert_int_equal(errno, ECONNREFUSED);
     close(fd);
-    assert_true(await_gone(&door, fds, 10));
-    assert_int_equal(door.established, 0);
+    assert_true(await_gone(door, fds, 10));
+    assert_int_equal(door->established, 0);
     leave(fds, 10);
-    stop(&door);
 }
 
 /* The handshaker has done its part, and the answer is on its way. */
 static void close_before_an_answer_lets_the_peer_go(void **state)
 {
-    struct door door;
+    struct door *door = *state;
     struct stranger *stranger;
     uint64_t began_us;
 
-    (void)state;
-    start(&door);
     /* A loop of its own: ours stands still, so the answer waits. */
-    stranger = stranger_new(loop_new(), &door.papers, "app", TLS_CLIENT,
-                            come(&door, 1));
-    pass(&door, 50 * CLOCK_MS); /* accepted, and with the handshaker */
+    stranger = stranger_new(loop_new(), &door->papers, come(door, 1));
+    patience_pass(door->loop,
+                  50 * CLOCK_MS); /* accepted, and with the handshaker */
     assert_true(stranger_shake(stranger));
     usleep(200000);
-    acceptor_close(door.acceptor);
-    door.acceptor = NULL;
+    acceptor_close(door->acceptor);
+    door->acceptor = NULL;
     began_us = clock_now_us();
     while (!is_gone(stranger->fd)) {
         assert_true(clock_now_us() - began_us < 10 * CLOCK_SECOND);
-        loop_turn(door.loop, CLOCK_MS);
+        loop_turn(door->loop, CLOCK_MS);
     }
-    assert_int_equal(door.established, 0);
+    assert_int_equal(door->established, 0);
     loop_free(stranger->loop);
     stranger_free(stranger);
-    stop(&door);
 }
 
 static void close_while_it_takes_breath_is_harmless(void **state)
 {
-    struct door door;
+    struct door *door = *state;
     int fds[OF_ADDRESS + 1];
 
-    (void)state;
-    start(&door);
-    come_many(&door, 1, fds, OF_ADDRESS + 1);
-    assert_true(await_gone(&door, fds + OF_ADDRESS, 1));
-    acceptor_close(door.acceptor); /* it would listen again in 50 ms */
-    door.acceptor = NULL;
-    pass(&door, 150 * CLOCK_MS);
+    come_many(door, 1, fds, OF_ADDRESS + 1);
+    assert_true(await_gone(door, fds + OF_ADDRESS, 1));
+    acceptor_close(door->acceptor); /* it would listen again in 50 ms */
+    door->acceptor = NULL;
+    patience_pass(door->loop, 150 * CLOCK_MS);
     leave(fds, OF_ADDRESS + 1);
-    stop(&door);
 }
 
 static void close_takes_nobody(void **state)
@@ -432,33 +393,32 @@ static void close_takes_nobody(void **state)
 
 static void what_cannot_be_listened_at_is_said(void **state)
 {
-    struct door door;
+    struct door *door = *state;
     struct acceptor *second = NULL;
     struct net_error error;
     char text[ADDRESS_TEXT];
 
-    (void)state;
-    start(&door);
-    address_format(acceptor_address(door.acceptor), text);
-    assert_int_equal(open_door(&door, text, &second, &error), STATUS_CONFIG);
+    address_format(acceptor_address(door->acceptor), text);
+    assert_int_equal(open_door(door, text, &second, &error), STATUS_CONFIG);
     assert_null(second);
     assert_non_null(strstr(error.text, text));
-    assert_int_equal(open_door(&door, "203.0.113.7:7411", &second, &error),
+    assert_int_equal(open_door(door, "203.0.113.7:7411", &second, &error),
                      STATUS_CONFIG);
     assert_null(second);
     assert_non_null(strstr(error.text, "203.0.113.7:7411"));
-    assert_true(shakes(&door, 1)); /* the first does not mind */
-    stop(&door);
+    assert_true(shakes(door, 1)); /* the first does not mind */
 }
 
-RUN_TESTS(TEST(a_peer_is_handed_over_with_where_it_came_from),
-          TEST(a_peer_of_another_authority_is_not),
-          TEST(garbage_is_let_go_at_once),
-          TEST(silence_and_dribble_are_let_go_in_time),
-          TEST(one_address_has_only_so_many_under_way),
-          TEST(there_are_only_so_many_under_way_in_all),
-          TEST(only_so_many_begin_a_second),
-          TEST(close_with_handshakes_under_way_lets_all_go),
-          TEST(close_before_an_answer_lets_the_peer_go),
-          TEST(close_while_it_takes_breath_is_harmless),
-          TEST(close_takes_nobody), TEST(what_cannot_be_listened_at_is_said))
+#define WITH(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+RUN_TESTS(WITH(a_peer_is_handed_over_with_where_it_came_from),
+          WITH(a_peer_of_another_authority_is_not),
+          WITH(garbage_is_let_go_at_once),
+          WITH(silence_and_dribble_are_let_go_in_time),
+          WITH(one_address_has_only_so_many_under_way),
+          WITH(there_are_only_so_many_under_way_in_all),
+          WITH(only_so_many_begin_a_second),
+          WITH(close_with_handshakes_under_way_lets_all_go),
+          WITH(close_before_an_answer_lets_the_peer_go),
+          WITH(close_while_it_takes_breath_is_harmless),
+          TEST(close_takes_nobody), WITH(what_cannot_be_listened_at_is_said))

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tunnel/bridge.h"
 
-#include "base/clock.h"
-#include "support/check_test.h"
+#include "support/await.h"
 #include "support/sockets.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -83,16 +82,8 @@ static void turn(struct crossing *crossing)
     loop_turn(crossing->loop, CLOCK_MS);
 }
 
-/* Turn until |condition|: ten seconds, then it fails. */
-#define AWAIT(crossing, condition)                              \
-    do {                                                        \
-        uint64_t began_us_ = clock_now_us();                    \
-        while (!(condition)) {                                  \
-            if (clock_now_us() - began_us_ > 10 * CLOCK_SECOND) \
-                fail_msg("waited ten seconds for " #condition); \
-            turn(crossing);                                     \
-        }                                                       \
-    } while (0)
+/* Turn until |condition|. */
+#define AWAIT(crossing, condition) AWAIT_BY(turn(crossing), condition)
 
 /* Long enough for what should not happen. */
 static void settle(struct crossing *crossing)
@@ -121,6 +112,29 @@ static void stop(struct crossing *crossing)
     assert_int_equal(crossing->host.pool.used_bytes, 0);
     host_clear(&crossing->host);
     loop_free(crossing->loop);
+}
+
+static struct crossing of_test;
+
+static int set_up_application(void **state)
+{
+    start(&of_test);
+    join(&of_test, SOCKETS_V4, BRIDGE_APPLICATION);
+    *state = &of_test;
+    return 0;
+}
+
+static int set_up_both(void **state)
+{
+    open_crossing(&of_test, SOCKETS_V4);
+    *state = &of_test;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    stop(*state);
+    return 0;
 }
 
 /* ---- the far ends ---- */
@@ -310,60 +324,48 @@ static void an_end_that_is_not_read_stops_the_other_and_only_it(void **state)
 
 static void bytes_and_fin_wait_for_the_service(void **state)
 {
-    struct crossing crossing;
+    struct crossing *crossing = *state;
 
-    (void)state;
-    start(&crossing);
-    join(&crossing, SOCKETS_V4, BRIDGE_APPLICATION);
-    assert_int_equal(write_some(&crossing, BRIDGE_APPLICATION, 5000), 5000);
-    finish(&crossing, BRIDGE_APPLICATION);
-    settle(&crossing);
-    assert_false(crossing.is_ended);
-    assert_int_equal(crossing.bridge.bytes[BRIDGE_APPLICATION], 0);
-    join(&crossing, SOCKETS_V4, BRIDGE_SERVICE);
-    assert_int_equal(ending_at(&crossing, BRIDGE_SERVICE), 0);
-    assert_int_equal(crossing.read[BRIDGE_SERVICE], 5000);
-    carry(&crossing, BRIDGE_SERVICE, 5000);
-    finish(&crossing, BRIDGE_SERVICE);
-    expect_end(&crossing, true);
-    stop(&crossing);
+    assert_int_equal(write_some(crossing, BRIDGE_APPLICATION, 5000), 5000);
+    finish(crossing, BRIDGE_APPLICATION);
+    settle(crossing);
+    assert_false(crossing->is_ended);
+    assert_int_equal(crossing->bridge.bytes[BRIDGE_APPLICATION], 0);
+    join(crossing, SOCKETS_V4, BRIDGE_SERVICE);
+    assert_int_equal(ending_at(crossing, BRIDGE_SERVICE), 0);
+    assert_int_equal(crossing->read[BRIDGE_SERVICE], 5000);
+    carry(crossing, BRIDGE_SERVICE, 5000);
+    finish(crossing, BRIDGE_SERVICE);
+    expect_end(crossing, true);
 }
 
 static void an_application_that_does_not_wait_ends_it(void **state)
 {
-    struct crossing crossing;
+    struct crossing *crossing = *state;
 
-    (void)state;
-    start(&crossing);
-    join(&crossing, SOCKETS_V4, BRIDGE_APPLICATION);
-    settle(&crossing);
-    reset(&crossing, BRIDGE_APPLICATION);
-    expect_end(&crossing, false);
-    stop(&crossing);
+    settle(crossing);
+    reset(crossing, BRIDGE_APPLICATION);
+    expect_end(crossing, false);
 }
 
 static void a_prefix_comes_before_all_bytes_and_is_not_counted(void **state)
 {
-    struct crossing crossing;
+    struct crossing *crossing = *state;
     char text[16];
 
-    (void)state;
-    start(&crossing);
-    join(&crossing, SOCKETS_V4, BRIDGE_APPLICATION);
-    write_some(&crossing, BRIDGE_APPLICATION, 5000);
-    assert_int_equal(bridge_prefix(&crossing.bridge, (const uint8_t *)"PROXY ",
+    write_some(crossing, BRIDGE_APPLICATION, 5000);
+    assert_int_equal(bridge_prefix(&crossing->bridge, (const uint8_t *)"PROXY ",
                                    6),
                      STATUS_OK);
-    assert_int_equal(bridge_prefix(&crossing.bridge,
+    assert_int_equal(bridge_prefix(&crossing->bridge,
                                    (const uint8_t *)"somebody\r\n", 10),
                      STATUS_OK);
-    join(&crossing, SOCKETS_V4, BRIDGE_SERVICE);
-    settle(&crossing);
-    assert_int_equal(recv(crossing.fds[BRIDGE_SERVICE], text, 16, 0), 16);
+    join(crossing, SOCKETS_V4, BRIDGE_SERVICE);
+    settle(crossing);
+    assert_int_equal(recv(crossing->fds[BRIDGE_SERVICE], text, 16, 0), 16);
     assert_memory_equal(text, "PROXY somebody\r\n", 16);
-    carry(&crossing, BRIDGE_APPLICATION, 5000);
-    assert_int_equal(crossing.bridge.bytes[BRIDGE_APPLICATION], 10000);
-    stop(&crossing);
+    carry(crossing, BRIDGE_APPLICATION, 5000);
+    assert_int_equal(crossing->bridge.bytes[BRIDGE_APPLICATION], 10000);
 }
 
 /* ---- resets ---- */
@@ -429,80 +431,72 @@ static void a_reset_waits_for_bytes_that_nobody_reads_yet(void **state)
 
 static void two_resets_are_one_end(void **state)
 {
-    struct crossing crossing;
+    struct crossing *crossing = *state;
 
-    (void)state;
-    open_crossing(&crossing, SOCKETS_V4);
-    carry(&crossing, BRIDGE_APPLICATION, 1000);
-    reset(&crossing, BRIDGE_APPLICATION);
-    reset(&crossing, BRIDGE_SERVICE);
-    expect_end(&crossing, false);
-    settle(&crossing);
-    stop(&crossing);
+    carry(crossing, BRIDGE_APPLICATION, 1000);
+    reset(crossing, BRIDGE_APPLICATION);
+    reset(crossing, BRIDGE_SERVICE);
+    expect_end(crossing, false);
+    settle(crossing);
 }
 
 static void an_abort_resets_both(void **state)
 {
-    struct crossing crossing;
+    struct crossing *crossing = *state;
 
-    (void)state;
-    open_crossing(&crossing, SOCKETS_V4);
-    carry(&crossing, BRIDGE_APPLICATION, 1000);
-    bridge_abort(&crossing.bridge);
-    bridge_abort(&crossing.bridge);
-    assert_false(crossing.is_ended); /* not from inside */
-    expect_end(&crossing, false);
+    carry(crossing, BRIDGE_APPLICATION, 1000);
+    bridge_abort(&crossing->bridge);
+    bridge_abort(&crossing->bridge);
+    assert_false(crossing->is_ended); /* not from inside */
+    expect_end(crossing, false);
     EACH_END(end)
-    assert_int_equal(ending_at(&crossing, end), ECONNRESET);
-    stop(&crossing);
+    assert_int_equal(ending_at(crossing, end), ECONNRESET);
 }
 
 static void a_connection_that_comes_too_late_is_closed(void **state)
 {
-    struct crossing crossing;
+    struct crossing *crossing = *state;
     int fds[2];
 
-    (void)state;
-    start(&crossing);
-    join(&crossing, SOCKETS_V4, BRIDGE_APPLICATION);
-    bridge_abort(&crossing.bridge);
+    bridge_abort(&crossing->bridge);
     sockets_pair(SOCKETS_V4, fds);
-    assert_int_equal(bridge_connect(&crossing.bridge, BRIDGE_SERVICE, fds[0]),
+    assert_int_equal(bridge_connect(&crossing->bridge, BRIDGE_SERVICE, fds[0]),
                      STATUS_CLOSED);
     assert_int_equal(fcntl(fds[0], F_GETFD), -1);
     close(fds[1]);
-    expect_end(&crossing, false);
-    stop(&crossing);
+    expect_end(crossing, false);
 }
 
 static void a_reset_waits_no_more_than_two_seconds(void **state)
 {
-    struct crossing crossing;
+    struct crossing *crossing = *state;
     uint64_t began_us;
 
-    (void)state;
-    open_crossing(&crossing, SOCKETS_V4);
-    fill(&crossing, BRIDGE_APPLICATION);
-    reset(&crossing, BRIDGE_APPLICATION);
+    fill(crossing, BRIDGE_APPLICATION);
+    reset(crossing, BRIDGE_APPLICATION);
     began_us = clock_now_us();
-    expect_end(&crossing, false);
+    expect_end(crossing, false);
     assert_true(clock_now_us() - began_us > 1 * CLOCK_SECOND);
-    assert_int_equal(ending_at(&crossing, BRIDGE_SERVICE), ECONNRESET);
-    assert_true(crossing.read[BRIDGE_SERVICE] <
-                crossing.written[BRIDGE_APPLICATION]);
-    stop(&crossing);
+    assert_int_equal(ending_at(crossing, BRIDGE_SERVICE), ECONNRESET);
+    assert_true(crossing->read[BRIDGE_SERVICE] <
+                crossing->written[BRIDGE_APPLICATION]);
 }
+
+#define WITH_APPLICATION(name) \
+    cmocka_unit_test_setup_teardown(name, set_up_application, tear_down)
+#define WITH_BOTH(name) \
+    cmocka_unit_test_setup_teardown(name, set_up_both, tear_down)
 
 RUN_TESTS(TEST(bytes_flow_both_ways_and_are_counted),
           TEST(a_fin_ends_one_direction_and_two_the_bridge),
           TEST(a_fin_waits_for_bytes_that_nobody_reads),
           TEST(an_end_that_is_not_read_stops_the_other_and_only_it),
-          TEST(bytes_and_fin_wait_for_the_service),
-          TEST(an_application_that_does_not_wait_ends_it),
-          TEST(a_prefix_comes_before_all_bytes_and_is_not_counted),
+          WITH_APPLICATION(bytes_and_fin_wait_for_the_service),
+          WITH_APPLICATION(an_application_that_does_not_wait_ends_it),
+          WITH_APPLICATION(a_prefix_comes_before_all_bytes_and_is_not_counted),
           TEST(a_reset_comes_behind_the_bytes_before_it),
           TEST(a_reset_behind_a_fin_is_one),
           TEST(a_reset_waits_for_bytes_that_nobody_reads_yet),
-          TEST(a_reset_waits_no_more_than_two_seconds),
-          TEST(two_resets_are_one_end), TEST(an_abort_resets_both),
-          TEST(a_connection_that_comes_too_late_is_closed))
+          WITH_BOTH(a_reset_waits_no_more_than_two_seconds),
+          WITH_BOTH(two_resets_are_one_end), WITH_BOTH(an_abort_resets_both),
+          WITH_APPLICATION(a_connection_that_comes_too_late_is_closed))

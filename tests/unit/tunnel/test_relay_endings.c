@@ -12,123 +12,97 @@
 
 static void a_reset_here_goes_up_behind_the_bytes_before_it(void **state)
 {
-    struct passage passage;
-    struct channel *channel;
+    struct passage *passage = *state;
+    struct channel *channel = passage_open(passage);
 
-    (void)state;
-    passage_start(&passage);
-    channel = passage_open(&passage);
-    channel_write(&passage, channel, 100000);
-    channel_reset(&passage, channel);
-    AWAIT(&passage, channel->reset >= 0 && channel->stopped >= 0);
+    channel_write(passage, channel, 100000);
+    channel_reset(passage, channel);
+    AWAIT(passage, channel->reset >= 0 && channel->stopped >= 0);
     /* note() sees that RESET is where the bytes end. */
     assert_int_equal(channel->arrived, 100000);
     assert_false(channel->is_finished);
     assert_int_equal(channel->reset, CODE_RESET);
     assert_int_equal(channel->stopped, CODE_RESET);
-    channel_expect(&passage, channel, RELAY_RESET_HERE);
-    passage_stop(&passage);
+    channel_expect(passage, channel, RELAY_RESET_HERE);
 }
 
 /* What had arrived before it waits for the peer's credit, a while. */
 static void a_reset_here_waits_for_room_in_the_stream(void **state)
 {
-    struct passage passage;
-    struct channel *channel;
+    struct passage *passage = *state;
+    struct channel *channel = passage_open(passage);
 
-    (void)state;
-    passage_start(&passage);
-    channel = passage_open(&passage);
-    passage.is_mean = true;
-    channel_write(&passage, channel, 90000);
-    AWAIT(&passage, channel->arrived == 65536);
-    channel_reset(&passage, channel);
-    AWAIT(&passage, channel->stopped == CODE_RESET);
-    passage_settle(&passage);
+    passage->is_mean = true;
+    channel_write(passage, channel, 90000);
+    AWAIT(passage, channel->arrived == 65536);
+    channel_reset(passage, channel);
+    AWAIT(passage, channel->stopped == CODE_RESET);
+    passage_settle(passage);
     assert_int_equal(channel->reset, -1);
     assert_false(channel->relay->is_ended);
-    frame_put_window(&passage.stranger->out, channel->id, channel->arrived,
-                     channel->arrived + 65536);
-    stranger_send(passage.stranger);
-    AWAIT(&passage, channel->reset >= 0);
+    channel_grant(passage, channel);
+    AWAIT(passage, channel->reset >= 0);
     assert_int_equal(channel->arrived, 90000);
-    channel_expect(&passage, channel, RELAY_RESET_HERE);
-    passage_stop(&passage);
+    channel_expect(passage, channel, RELAY_RESET_HERE);
 }
 
 static void a_reset_here_waits_for_room_no_more_than_two_seconds(void **state)
 {
-    struct passage passage;
-    struct channel *channel;
+    struct passage *passage = *state;
+    struct channel *channel = passage_open(passage);
     uint64_t began_us;
 
-    (void)state;
-    passage_start(&passage);
-    channel = passage_open(&passage);
-    passage.is_mean = true;
-    channel_write(&passage, channel, 90000);
-    AWAIT(&passage, channel->arrived == 65536);
-    channel_reset(&passage, channel);
+    passage->is_mean = true;
+    channel_write(passage, channel, 90000);
+    AWAIT(passage, channel->arrived == 65536);
+    channel_reset(passage, channel);
     began_us = clock_now_us();
-    channel_expect(&passage, channel, RELAY_RESET_HERE);
+    channel_expect(passage, channel, RELAY_RESET_HERE);
     assert_true(clock_now_us() - began_us > 1 * CLOCK_SECOND);
-    AWAIT(&passage, channel->reset >= 0);
+    AWAIT(passage, channel->reset >= 0);
     assert_int_equal(channel->reset, CODE_RESET);
     assert_int_equal(channel->arrived, 65536);
-    passage_stop(&passage);
 }
 
 static void a_reset_behind_a_fin_is_told_too(void **state)
 {
-    struct passage passage;
-    struct channel *channel;
+    struct passage *passage = *state;
+    struct channel *channel = passage_open(passage);
 
-    (void)state;
-    passage_start(&passage);
-    channel = passage_open(&passage);
-    channel_write(&passage, channel, 1000);
+    channel_write(passage, channel, 1000);
     channel_finish(channel);
-    AWAIT(&passage, channel->is_finished);
-    channel_reset(&passage, channel);
-    AWAIT(&passage, channel->stopped >= 0);
+    AWAIT(passage, channel->is_finished);
+    channel_reset(passage, channel);
+    AWAIT(passage, channel->stopped >= 0);
     assert_int_equal(channel->stopped, CODE_RESET);
-    channel_expect(&passage, channel, RELAY_RESET_HERE);
-    passage_stop(&passage);
+    channel_expect(passage, channel, RELAY_RESET_HERE);
 }
 
 static void bytes_for_a_connection_that_was_reset_go_nowhere(void **state)
 {
-    struct passage passage;
-    struct channel *channel, *other;
+    struct passage *passage = *state;
+    struct channel *channel = passage_open(passage);
+    struct channel *other = passage_open(passage);
 
-    (void)state;
-    passage_start(&passage);
-    channel = passage_open(&passage);
-    other = passage_open(&passage);
-    channel_reset(&passage, channel);
-    channel_send(&passage, channel, 10000, false);
-    AWAIT(&passage, channel->reset >= 0);
-    channel_send_some(&passage, channel, 1000, true);
-    channel_expect(&passage, channel, RELAY_RESET_HERE);
-    channel_send(&passage, other, 100000, false);
-    channel_read(&passage, other, 100000);
-    passage_stop(&passage);
+    channel_reset(passage, channel);
+    channel_send(passage, channel, 10000, false);
+    AWAIT(passage, channel->reset >= 0);
+    channel_send_some(passage, channel, 1000, true);
+    channel_expect(passage, channel, RELAY_RESET_HERE);
+    channel_send(passage, other, 100000, false);
+    channel_read(passage, other, 100000);
 }
 
 static void one_that_waits_for_a_stream_ends_with_its_connection(void **state)
 {
-    struct passage passage;
-    struct host_relay *relay;
+    struct passage *passage = *state;
+    struct host_relay *relay = host_end_connect(&passage->end);
 
-    (void)state;
-    passage_start(&passage);
-    relay = host_end_connect(&passage.end);
-    host_end_turn(&passage.end, 2);
+    host_end_turn(&passage->end, 2);
     sockets_reset(relay->fd);
     relay->fd = -1;
-    assert_true(host_end_wait(&passage.end, &relay->is_ended));
+    assert_true(patience_wait(passage->end.loop, &relay->is_ended));
     assert_int_equal(relay->ending, RELAY_RESET_HERE);
-    passage_stop(&passage);
 }
 
 /* ---- the peer's is ---- */
@@ -142,94 +116,75 @@ static void reset_stream_there(struct passage *passage, struct channel *channel)
 
 static void a_reset_there_comes_behind_the_bytes_before_it(void **state)
 {
-    struct passage passage;
-    struct channel *channel;
+    struct passage *passage = *state;
+    struct channel *channel = passage_open(passage);
 
-    (void)state;
-    passage_start(&passage);
-    channel = passage_open(&passage);
-    channel_send(&passage, channel, 100000, false);
-    reset_stream_there(&passage, channel);
-    assert_int_equal(channel_ending(&passage, channel), ECONNRESET);
+    channel_send(passage, channel, 100000, false);
+    reset_stream_there(passage, channel);
+    assert_int_equal(channel_ending(passage, channel), ECONNRESET);
     assert_int_equal(channel->read, 100000);
-    channel_expect(&passage, channel, RELAY_RESET_THERE);
-    passage_stop(&passage);
+    channel_expect(passage, channel, RELAY_RESET_THERE);
 }
 
 static void a_reset_there_waits_for_bytes_that_nobody_reads_yet(void **state)
 {
-    struct passage passage;
-    struct channel *channel;
+    struct passage *passage = *state;
+    struct channel *channel = passage_open(passage);
 
-    (void)state;
-    passage_start_small(&passage);
-    channel = passage_open(&passage);
     channel_narrow(channel);
-    channel_send_all(&passage, channel);
-    reset_stream_there(&passage, channel);
-    passage_settle(&passage);
+    channel_send_all(passage, channel);
+    reset_stream_there(passage, channel);
+    passage_settle(passage);
     assert_true(channel->relay->relay.connection.queue.bytes > 0);
     assert_false(channel->relay->is_ended);
-    assert_int_equal(channel_ending(&passage, channel), ECONNRESET);
+    assert_int_equal(channel_ending(passage, channel), ECONNRESET);
     assert_int_equal(channel->read, channel->sent);
-    channel_expect(&passage, channel, RELAY_RESET_THERE);
-    passage_stop(&passage);
+    channel_expect(passage, channel, RELAY_RESET_THERE);
 }
 
 static void a_reset_there_waits_no_more_than_two_seconds(void **state)
 {
-    struct passage passage;
-    struct channel *channel;
+    struct passage *passage = *state;
+    struct channel *channel = passage_open(passage);
     uint64_t began_us;
 
-    (void)state;
-    passage_start_small(&passage);
-    channel = passage_open(&passage);
     channel_narrow(channel);
-    channel_send_all(&passage, channel);
-    reset_stream_there(&passage, channel);
+    channel_send_all(passage, channel);
+    reset_stream_there(passage, channel);
     began_us = clock_now_us();
-    channel_expect(&passage, channel, RELAY_RESET_THERE);
+    channel_expect(passage, channel, RELAY_RESET_THERE);
     assert_true(clock_now_us() - began_us > 1 * CLOCK_SECOND);
-    assert_int_equal(channel_ending(&passage, channel), ECONNRESET);
+    assert_int_equal(channel_ending(passage, channel), ECONNRESET);
     assert_true(channel->read < channel->sent);
-    passage_stop(&passage);
 }
 
 static void a_reset_before_there_is_a_connection_ends_it(void **state)
 {
-    struct passage passage;
+    struct passage *passage = *state;
     struct channel *channel;
 
-    (void)state;
-    passage_start(&passage);
-    passage.end.dials = true;
-    channel = passage_open(&passage);
-    channel_send(&passage, channel, 1000, false);
-    reset_stream_there(&passage, channel);
-    channel_expect(&passage, channel, RELAY_RESET_THERE);
-    passage_stop(&passage);
+    passage->end.dials = true;
+    channel = passage_open(passage);
+    channel_send(passage, channel, 1000, false);
+    reset_stream_there(passage, channel);
+    channel_expect(passage, channel, RELAY_RESET_THERE);
 }
 
 static void a_stop_ends_one_direction(void **state)
 {
-    struct passage passage;
-    struct channel *channel;
+    struct passage *passage = *state;
+    struct channel *channel = passage_open(passage);
 
-    (void)state;
-    passage_start(&passage);
-    channel = passage_open(&passage);
-    channel_write(&passage, channel, 1000);
-    AWAIT(&passage, channel->arrived == 1000);
-    frame_put_stop(&passage.stranger->out, channel->id, CODE_STOPPED);
-    stranger_send(passage.stranger);
-    passage_settle(&passage);
+    channel_write(passage, channel, 1000);
+    AWAIT(passage, channel->arrived == 1000);
+    frame_put_stop(&passage->stranger->out, channel->id, CODE_STOPPED);
+    stranger_send(passage->stranger);
+    passage_settle(passage);
     assert_false(channel->relay->is_ended);
-    channel_send(&passage, channel, 50000, true);
-    assert_int_equal(channel_ending(&passage, channel), 0);
+    channel_send(passage, channel, 50000, true);
+    assert_int_equal(channel_ending(passage, channel), 0);
     assert_int_equal(channel->read, 50000);
-    channel_expect(&passage, channel, RELAY_ENDED_IN_ORDER);
-    passage_stop(&passage);
+    channel_expect(passage, channel, RELAY_ENDED_IN_ORDER);
 }
 
 /* ---- the tunnel is lost ---- */
@@ -279,12 +234,12 @@ static void expect_loss(struct passage *passage, struct channel *channel,
     while (channel->read < bytes) {
         uint8_t byte;
 
-        assert_true(host_end_receive(&passage->end, relay->fd, &byte, 1));
+        assert_true(patience_receive(passage->end.loop, relay->fd, &byte, 1));
         assert_int_equal(byte, channel_byte_down(channel, channel->read));
         channel->read++;
     }
-    assert_int_equal(host_end_ending(&passage->end, relay->fd), ECONNRESET);
-    assert_true(host_end_wait(&passage->end, &relay->is_ended));
+    assert_int_equal(patience_ending(passage->end.loop, relay->fd), ECONNRESET);
+    assert_true(patience_wait(passage->end.loop, &relay->is_ended));
     assert_int_equal(relay->ending, RELAY_LOST);
 }
 
@@ -399,22 +354,19 @@ static void a_refusal_says_why_and_that_nothing_was_delivered(void **state)
 
 static void a_connection_that_comes_too_late_is_closed(void **state)
 {
-    struct passage passage;
+    struct passage *passage = *state;
     struct channel *channel;
     int fds[2];
 
-    (void)state;
-    passage_start(&passage);
-    passage.end.dials = true;
-    channel = passage_open(&passage);
+    passage->end.dials = true;
+    channel = passage_open(passage);
     relay_abort(&channel->relay->relay, RELAY_REFUSED);
     sockets_pair(SOCKETS_V4, fds);
     assert_int_equal(relay_connect(&channel->relay->relay, fds[0]),
                      STATUS_CLOSED);
     assert_int_equal(fcntl(fds[0], F_GETFD), -1);
     close(fds[1]);
-    channel_expect(&passage, channel, RELAY_REFUSED);
-    passage_stop(&passage);
+    channel_expect(passage, channel, RELAY_REFUSED);
 }
 
 static void without_memory_for_its_bytes_a_relay_ends(void **state)
@@ -432,21 +384,21 @@ static void without_memory_for_its_bytes_a_relay_ends(void **state)
     passage_stop(&passage);
 }
 
-RUN_TESTS(TEST(a_reset_here_goes_up_behind_the_bytes_before_it),
-          TEST(a_reset_here_waits_for_room_in_the_stream),
-          TEST(a_reset_here_waits_for_room_no_more_than_two_seconds),
-          TEST(a_reset_behind_a_fin_is_told_too),
-          TEST(bytes_for_a_connection_that_was_reset_go_nowhere),
-          TEST(one_that_waits_for_a_stream_ends_with_its_connection),
-          TEST(a_reset_there_comes_behind_the_bytes_before_it),
-          TEST(a_reset_there_waits_for_bytes_that_nobody_reads_yet),
-          TEST(a_reset_there_waits_no_more_than_two_seconds),
-          TEST(a_reset_before_there_is_a_connection_ends_it),
-          TEST(a_stop_ends_one_direction),
+RUN_TESTS(WITH(a_reset_here_goes_up_behind_the_bytes_before_it),
+          WITH(a_reset_here_waits_for_room_in_the_stream),
+          WITH(a_reset_here_waits_for_room_no_more_than_two_seconds),
+          WITH(a_reset_behind_a_fin_is_told_too),
+          WITH(bytes_for_a_connection_that_was_reset_go_nowhere),
+          WITH(one_that_waits_for_a_stream_ends_with_its_connection),
+          WITH(a_reset_there_comes_behind_the_bytes_before_it),
+          WITH_SMALL(a_reset_there_waits_for_bytes_that_nobody_reads_yet),
+          WITH_SMALL(a_reset_there_waits_no_more_than_two_seconds),
+          WITH(a_reset_before_there_is_a_connection_ends_it),
+          WITH(a_stop_ends_one_direction),
           TEST(a_lost_tunnel_resets_whatever_way_it_dies),
           TEST(a_lost_tunnel_resets_one_that_had_finished),
           TEST(what_came_before_the_loss_is_delivered),
           TEST(an_abort_resets_both_sides_and_ends_as_it_is_told),
           TEST(a_refusal_says_why_and_that_nothing_was_delivered),
-          TEST(a_connection_that_comes_too_late_is_closed),
+          WITH(a_connection_that_comes_too_late_is_closed),
           TEST(without_memory_for_its_bytes_a_relay_ends))

@@ -240,6 +240,7 @@ static void frames_of_the_session_are_as_the_protocol_says(void **state)
 
 static void a_reason_is_cut_to_what_close_may_carry(void **state)
 {
+    enum { LARGEST = FRAME_HEADER + 2 + FRAME_MAX_REASON };
     char reason[200];
     struct put put;
 
@@ -248,13 +249,13 @@ static void a_reason_is_cut_to_what_close_may_carry(void **state)
     reason[FRAME_MAX_REASON] = '\0';
     start(&put);
     frame_put_close(&put.writer, 0, reason);
-    assert_int_equal(bytes_written(&put.writer), FRAME_LARGEST_CONTROL);
+    assert_int_equal(bytes_written(&put.writer), LARGEST);
     reason[FRAME_MAX_REASON] = 'y';
     reason[FRAME_MAX_REASON + 1] = '\0';
     start(&put);
     frame_put_close(&put.writer, 0, reason);
-    assert_int_equal(bytes_written(&put.writer), FRAME_LARGEST_CONTROL);
-    assert_int_equal(put.bytes[FRAME_LARGEST_CONTROL - 1], 'x');
+    assert_int_equal(bytes_written(&put.writer), LARGEST);
+    assert_int_equal(put.bytes[LARGEST - 1], 'x');
 }
 
 RUN_TESTS(TEST(a_header_is_eight_bytes_big_endian),

@@ -2,7 +2,6 @@
 #include "support/check_test.h"
 #include "wire/frame.h"
 #include "wire/offers.h"
-#include <stdio.h>
 #include <stdlib.h>
 
 static uint8_t bytes[2][FRAME_MAX_OFFERS];

@@ -20,12 +20,10 @@ static void assert_gone(void)
 
 static void a_reset_drops_what_is_not_sent_and_names_what_is(void **state)
 {
-    struct stream *stream;
+    struct stream *stream = raw_start_opened(&raw);
     struct raw_frame frame;
 
     (void)state;
-    raw_start_ready(&raw, SESSION_DIALER, NULL);
-    stream = raw_open(&raw);
     assert_int_equal(raw_write(&raw, stream, 1000), 1000);
     (void)raw_expect_frame(&raw, FRAME_DATA, 1);
     assert_int_equal(raw_write(&raw, stream, 500), 500);
@@ -44,11 +42,9 @@ static void a_reset_drops_what_is_not_sent_and_names_what_is(void **state)
 
 static void a_reset_behind_lets_the_bytes_before_it_go(void **state)
 {
-    struct stream *stream;
+    struct stream *stream = raw_start_opened(&raw);
 
     (void)state;
-    raw_start_ready(&raw, SESSION_DIALER, NULL);
-    stream = raw_open(&raw);
     assert_int_equal(raw_write(&raw, stream, 40000), 40000);
     session_reset_behind(raw.session, stream, CODE_RESET, raw.now_us);
     for (uint64_t offset = 0; offset < 40000;)
@@ -60,11 +56,9 @@ static void a_reset_behind_lets_the_bytes_before_it_go(void **state)
 
 static void a_reset_behind_nothing_goes_at_once(void **state)
 {
-    struct stream *stream;
+    struct stream *stream = raw_start_opened(&raw);
 
     (void)state;
-    raw_start_ready(&raw, SESSION_DIALER, NULL);
-    stream = raw_open(&raw);
     session_reset_behind(raw.session, stream, CODE_RESET, raw.now_us);
     assert_int_equal(raw_expect_frame(&raw, FRAME_RESET, 1).offset, 0);
     raw_stop(&raw);
@@ -72,11 +66,9 @@ static void a_reset_behind_nothing_goes_at_once(void **state)
 
 static void a_reset_behind_bytes_can_be_brought_forward(void **state)
 {
-    struct stream *stream;
+    struct stream *stream = raw_start_opened(&raw);
 
     (void)state;
-    raw_start_ready(&raw, SESSION_DIALER, NULL);
-    stream = raw_open(&raw);
     assert_int_equal(raw_write(&raw, stream, 40000), 40000);
     session_reset_behind(raw.session, stream, CODE_RESET, raw.now_us);
     session_reset(raw.session, stream, CODE_INTERNAL);
@@ -94,8 +86,7 @@ static void a_reset_may_follow_fin_until_it_is_acknowledged(void **state)
 
     (void)state;
     for (int acknowledged = 0; acknowledged < 2; acknowledged++) {
-        raw_start_ready(&raw, SESSION_DIALER, NULL);
-        stream = raw_open(&raw);
+        stream = raw_start_opened(&raw);
         assert_int_equal(raw_write(&raw, stream, 10), 10);
         session_finish(raw.session, stream, raw.now_us);
         (void)raw_expect_frame(&raw, FRAME_DATA, 1);
@@ -113,11 +104,9 @@ static void a_reset_may_follow_fin_until_it_is_acknowledged(void **state)
 
 static void an_acknowledged_fin_takes_the_place_of_a_reset(void **state)
 {
-    struct stream *stream;
+    struct stream *stream = raw_start_opened(&raw);
 
     (void)state;
-    raw_start_ready(&raw, SESSION_DIALER, NULL);
-    stream = raw_open(&raw);
     session_finish(raw.session, stream, raw.now_us);
     (void)raw_expect_frame(&raw, FRAME_DATA, 1);
     session_reset(raw.session, stream, CODE_RESET); /* and they cross */
@@ -132,13 +121,10 @@ static void an_acknowledged_fin_takes_the_place_of_a_reset(void **state)
 static void a_reset_of_the_peers_is_told_once_with_its_code(void **state)
 {
     struct session_event event;
-    struct stream *stream;
+    struct stream *stream = raw_start_accepted(&raw);
 
     (void)state;
-    raw_start_ready(&raw, SESSION_ACCEPTOR, NULL);
-    stream = raw_accept(&raw, 0);
-    raw_put_data(&raw, 1, 0, 100, false);
-    (void)raw_expect(&raw, SESSION_DATA);
+    raw_deliver_data(&raw, 1, 0, 100, false);
     frame_put_reset(&raw.out, 1, CODE_TIMEOUT, 100);
     event = raw_expect(&raw, SESSION_RESET);
     assert_ptr_equal(event.stream, stream);
@@ -160,8 +146,7 @@ static void a_reset_behind_fin_is_told(void **state)
     (void)state;
     raw_start_ready(&raw, SESSION_ACCEPTOR, NULL);
     (void)raw_accept(&raw, 0);
-    raw_put_data(&raw, 1, 0, 100, true);
-    (void)raw_expect(&raw, SESSION_DATA);
+    raw_deliver_data(&raw, 1, 0, 100, true);
     frame_put_reset(&raw.out, 1, CODE_RESET, 100);
     (void)raw_expect(&raw, SESSION_RESET);
     raw_stop(&raw);
@@ -169,13 +154,10 @@ static void a_reset_behind_fin_is_told(void **state)
 
 static void a_stream_reset_both_ways_is_gone_once_released(void **state)
 {
-    struct stream *stream;
+    struct stream *stream = raw_start_accepted(&raw);
 
     (void)state;
-    raw_start_ready(&raw, SESSION_ACCEPTOR, NULL);
-    stream = raw_accept(&raw, 0);
-    raw_put_data(&raw, 1, 0, 1000, false);
-    (void)raw_expect(&raw, SESSION_DATA);
+    raw_deliver_data(&raw, 1, 0, 1000, false);
     frame_put_reset(&raw.out, 1, CODE_RESET, 1000);
     (void)raw_expect(&raw, SESSION_RESET);
     session_release(raw.session, stream, CODE_RESET);
@@ -190,12 +172,10 @@ static void a_stream_reset_both_ways_is_gone_once_released(void **state)
 static void a_stop_is_answered_by_a_reset(void **state)
 {
     struct session_event event;
-    struct stream *stream;
+    struct stream *stream = raw_start_opened(&raw);
     struct raw_frame frame;
 
     (void)state;
-    raw_start_ready(&raw, SESSION_DIALER, NULL);
-    stream = raw_open(&raw);
     assert_int_equal(raw_write(&raw, stream, 30000), 30000);
     (void)raw_expect_frame(&raw, FRAME_DATA, 1);
     frame_put_stop(&raw.out, 1, CODE_REFUSED);
@@ -211,11 +191,9 @@ static void a_stop_is_answered_by_a_reset(void **state)
 
 static void a_stop_drops_what_a_reset_waits_behind(void **state)
 {
-    struct stream *stream;
+    struct stream *stream = raw_start_opened(&raw);
 
     (void)state;
-    raw_start_ready(&raw, SESSION_DIALER, NULL);
-    stream = raw_open(&raw);
     assert_int_equal(raw_write(&raw, stream, 30000), 30000);
     session_reset_behind(raw.session, stream, CODE_RESET, raw.now_us);
     frame_put_stop(&raw.out, 1, CODE_REFUSED);
@@ -227,11 +205,9 @@ static void a_stop_drops_what_a_reset_waits_behind(void **state)
 
 static void a_stop_behind_fin_changes_nothing(void **state)
 {
-    struct stream *stream;
+    struct stream *stream = raw_start_opened(&raw);
 
     (void)state;
-    raw_start_ready(&raw, SESSION_DIALER, NULL);
-    stream = raw_open(&raw);
     session_finish(raw.session, stream, raw.now_us);
     (void)raw_expect_frame(&raw, FRAME_DATA, 1);
     frame_put_stop(&raw.out, 1, CODE_REFUSED);
@@ -245,11 +221,9 @@ static void a_stop_behind_fin_changes_nothing(void **state)
 
 static void our_stop_is_said_once_and_what_comes_is_dropped(void **state)
 {
-    struct stream *stream;
+    struct stream *stream = raw_start_accepted(&raw);
 
     (void)state;
-    raw_start_ready(&raw, SESSION_ACCEPTOR, NULL);
-    stream = raw_accept(&raw, 0);
     session_stop(raw.session, stream, CODE_RESET);
     session_stop(raw.session, stream, CODE_RESET);
     assert_int_equal(raw_expect_frame(&raw, FRAME_STOP, 1).code, CODE_RESET);
@@ -265,11 +239,9 @@ static void our_stop_is_said_once_and_what_comes_is_dropped(void **state)
 
 static void a_fin_behind_our_stop_is_acknowledged(void **state)
 {
-    struct stream *stream;
+    struct stream *stream = raw_start_accepted(&raw);
 
     (void)state;
-    raw_start_ready(&raw, SESSION_ACCEPTOR, NULL);
-    stream = raw_accept(&raw, 0);
     session_stop(raw.session, stream, CODE_RESET);
     (void)raw_expect_frame(&raw, FRAME_STOP, 1);
     raw_put_data(&raw, 1, 0, 100, true); /* they crossed */
@@ -285,10 +257,8 @@ static void what_was_held_at_a_stop_may_be_consumed_or_not(void **state)
 
     (void)state;
     for (int consumes = 0; consumes < 2; consumes++) {
-        raw_start_ready(&raw, SESSION_ACCEPTOR, NULL);
-        stream = raw_accept(&raw, 0);
-        raw_put_data(&raw, 1, 0, 5000, false);
-        (void)raw_expect(&raw, SESSION_DATA);
+        stream = raw_start_accepted(&raw);
+        raw_deliver_data(&raw, 1, 0, 5000, false);
         session_stop(raw.session, stream, CODE_RESET);
         raw_put_data(&raw, 1, 5000, 5000, false);
         raw_expect_nothing(&raw);
@@ -305,13 +275,10 @@ static void what_was_held_at_a_stop_may_be_consumed_or_not(void **state)
 
 static void nothing_is_stopped_that_has_come_to_its_end(void **state)
 {
-    struct stream *stream;
+    struct stream *stream = raw_start_accepted(&raw);
 
     (void)state;
-    raw_start_ready(&raw, SESSION_ACCEPTOR, NULL);
-    stream = raw_accept(&raw, 0);
-    raw_put_data(&raw, 1, 0, 100, true);
-    (void)raw_expect(&raw, SESSION_DATA);
+    raw_deliver_data(&raw, 1, 0, 100, true);
     session_stop(raw.session, stream, CODE_RESET);
     assert_int_equal(raw_expect_frame(&raw, FRAME_WINDOW, 1).consumed, 101);
     raw_expect_no_frame(&raw);
@@ -322,14 +289,11 @@ static void nothing_is_stopped_that_has_come_to_its_end(void **state)
 
 static void a_release_ends_what_has_not_ended(void **state)
 {
-    struct stream *stream;
+    struct stream *stream = raw_start_accepted(&raw);
 
     (void)state;
-    raw_start_ready(&raw, SESSION_ACCEPTOR, NULL);
-    stream = raw_accept(&raw, 0);
     assert_int_equal(raw_write(&raw, stream, 1000), 1000);
-    raw_put_data(&raw, 1, 0, 1000, false);
-    (void)raw_expect(&raw, SESSION_DATA);
+    raw_deliver_data(&raw, 1, 0, 1000, false);
     session_release(raw.session, stream, CODE_INTERNAL);
     assert_int_equal(raw_expect_frame(&raw, FRAME_STOP, 1).code, CODE_INTERNAL);
     assert_int_equal(raw_expect_frame(&raw, FRAME_RESET, 1).code,
@@ -347,14 +311,11 @@ static void a_release_ends_what_has_not_ended(void **state)
 
 static void a_release_lets_a_finished_direction_finish(void **state)
 {
-    struct stream *stream;
+    struct stream *stream = raw_start_accepted(&raw);
     struct raw_frame frame;
 
     (void)state;
-    raw_start_ready(&raw, SESSION_ACCEPTOR, NULL);
-    stream = raw_accept(&raw, 0);
-    raw_put_data(&raw, 1, 0, 10, true);
-    (void)raw_expect(&raw, SESSION_DATA);
+    raw_deliver_data(&raw, 1, 0, 10, true);
     session_consumed(raw.session, stream, 10, raw.now_us);
     session_fin_consumed(raw.session, stream, raw.now_us);
     assert_int_equal(raw_write(&raw, stream, 1000), 1000);
@@ -373,11 +334,9 @@ static void a_release_lets_a_finished_direction_finish(void **state)
 
 static void a_release_lets_a_reset_behind_bytes_wait_for_them(void **state)
 {
-    struct stream *stream;
+    struct stream *stream = raw_start_accepted(&raw);
 
     (void)state;
-    raw_start_ready(&raw, SESSION_ACCEPTOR, NULL);
-    stream = raw_accept(&raw, 0);
     assert_int_equal(raw_write(&raw, stream, 1000), 1000);
     session_reset_behind(raw.session, stream, CODE_RESET, raw.now_us);
     session_release(raw.session, stream, CODE_NONE);
@@ -392,11 +351,9 @@ static void a_release_lets_a_reset_behind_bytes_wait_for_them(void **state)
 
 static void a_released_stream_tells_nobody_anything(void **state)
 {
-    struct stream *stream;
+    struct stream *stream = raw_start_opened(&raw);
 
     (void)state;
-    raw_start_ready(&raw, SESSION_DIALER, NULL);
-    stream = raw_open(&raw);
     session_release(raw.session, stream, CODE_RESET);
     frame_put_stop(&raw.out, 1, CODE_REFUSED);
     raw_put_data(&raw, 1, 0, 10, false);
@@ -409,11 +366,9 @@ static void a_released_stream_tells_nobody_anything(void **state)
 
 static void a_refusal_of_a_released_stream_ends_it(void **state)
 {
-    struct stream *stream;
+    struct stream *stream = raw_start_opened(&raw);
 
     (void)state;
-    raw_start_ready(&raw, SESSION_DIALER, NULL);
-    stream = raw_open(&raw);
     assert_int_equal(raw_write(&raw, stream, 100), 100);
     session_finish(raw.session, stream, raw.now_us);
     session_release(raw.session, stream, CODE_RESET);
@@ -430,11 +385,9 @@ static void a_refusal_of_a_released_stream_ends_it(void **state)
 static void frames_that_crossed_with_the_end_are_dropped(void **state)
 {
     struct session_stats stats;
-    struct stream *stream;
+    struct stream *stream = raw_start_accepted(&raw);
 
     (void)state;
-    raw_start_ready(&raw, SESSION_ACCEPTOR, NULL);
-    stream = raw_accept(&raw, 0);
     session_release(raw.session, stream, CODE_RESET);
     (void)raw_drop_frames(&raw);
     frame_put_reset(&raw.out, 1, CODE_STOPPED, 0);

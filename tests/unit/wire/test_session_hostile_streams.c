@@ -127,16 +127,16 @@ static void streams_come_in_turn_and_of_the_peers_parity(void **state)
         wrong[6] = UINT32_C(1) << 31;
         wrong[7] = (UINT32_C(1) << 31) + 1;
         (void)accept_one();
-        raw_put_open(&raw, wrong[i], "echo");
+        raw_put_open(&raw, wrong[i]);
         raw_expect_broken(&raw, "a stream out of turn");
         stop();
     }
     start(state);
-    raw_put_open(&raw, 0, "echo");
+    raw_put_open(&raw, 0);
     raw_expect_broken(&raw, "frame on a wrong stream");
     stop();
     start(state);
-    raw_put_open(&raw, raw_id(&raw, 1), "echo");
+    raw_put_open(&raw, raw_id(&raw, 1));
     raw_expect_broken(&raw, "a stream out of turn");
     stop();
 }
@@ -148,9 +148,9 @@ static void numbers_do_not_start_again(void **state)
     start(state);
     last = raw_id(&raw, 0) & 1 ? LAST_STREAM : LAST_STREAM - 1;
     raw.session->last_accepted = last - 2;
-    raw_put_open(&raw, last, "echo");
+    raw_put_open(&raw, last);
     (void)raw_expect(&raw, SESSION_OPENED);
-    raw_put_open(&raw, last + 2, "echo");
+    raw_put_open(&raw, last + 2);
     raw_expect_broken(&raw, "a stream out of turn");
     stop();
 }
@@ -162,7 +162,7 @@ static void streams_beyond_the_limit_break_the_protocol(void **state)
     start(state);
     for (uint32_t i = 0; i < HOSTILE_STREAMS; i++)
         (void)raw_accept(&raw, i);
-    raw_put_open(&raw, raw_id(&raw, HOSTILE_STREAMS), "echo");
+    raw_put_open(&raw, raw_id(&raw, HOSTILE_STREAMS));
     raw_expect_broken(&raw, "more streams than allowed");
     stop();
 }
@@ -197,7 +197,7 @@ static void rapid_reset_gains_no_place_while_owners_hold_on(void **state)
     }
     (void)raw_drop_frames(&raw);
     assert_int_equal(raw.session->accept_limit, HOSTILE_STREAMS);
-    raw_put_open(&raw, raw_id(&raw, i), "echo");
+    raw_put_open(&raw, raw_id(&raw, i));
     raw_expect_broken(&raw, "more streams than allowed");
     stop();
 }
@@ -226,7 +226,7 @@ static void rapid_reset_by_who_does_not_read_comes_to_a_halt(void **state)
     start(state);
     raw.reads = false;
     for (;; i++) {
-        raw_put_open(&raw, raw_id(&raw, i), "echo");
+        raw_put_open(&raw, raw_id(&raw, i));
         if (raw_deliver(&raw, &event) != STATUS_OK)
             break;
         frame_put_reset(&raw.out, event.stream->id, CODE_RESET, 0);
@@ -248,8 +248,7 @@ static void provoked_resets_leave_nothing_behind(void **state)
         struct stream *stream = raw_accept(&raw, i);
         uint32_t id = stream->id;
 
-        raw_put_data(&raw, id, 0, 10, false);
-        (void)raw_expect(&raw, SESSION_DATA);
+        raw_deliver_data(&raw, id, 0, 10, false);
         frame_put_stop(&raw.out, id, CODE_RESET);
         (void)raw_expect(&raw, SESSION_STOPPED);
         session_release(raw.session, stream, CODE_RESET);
@@ -295,8 +294,7 @@ static void nothing_comes_behind_fin(void **state)
 
         start(state);
         id = accept_one();
-        raw_put_data(&raw, id, 0, 10, true);
-        (void)raw_expect(&raw, SESSION_DATA);
+        raw_deliver_data(&raw, id, 0, 10, true);
         raw_put_data(&raw, id, 10, again ? 0 : 1, again); /* FIN, or a byte */
         raw_expect_broken(&raw, "data behind the end of a stream");
         stop();
@@ -342,8 +340,7 @@ static void data_neither_leaves_gaps_nor_overlaps(void **state)
 
         start(state);
         id = accept_one();
-        raw_put_data(&raw, id, 0, 100, false);
-        (void)raw_expect(&raw, SESSION_DATA);
+        raw_deliver_data(&raw, id, 0, 100, false);
         raw_put_data(&raw, id, offsets[i], 10, false);
         raw_expect_broken(&raw, "data at a wrong offset");
         stop();
@@ -420,7 +417,7 @@ static void bad_metadata_refuses_the_stream_and_is_odd(void **state)
     frame = raw_expect_frame(&raw, FRAME_OPEN_FAIL, raw_id(&raw, 0));
     assert_int_equal(frame.code, CODE_BAD_METADATA);
     assert_int_equal(frame.delivered, 0);
-    raw_put_open(&raw, raw_id(&raw, 1), "echo"); /* others are served */
+    raw_put_open(&raw, raw_id(&raw, 1)); /* others are served */
     (void)raw_expect(&raw, SESSION_OPENED);
     stop();
 }

@@ -131,14 +131,11 @@ static void before_hello_there_is_no_deadline_of_its_own(void **state)
 /* The tunnel's timer fires at the deadline: it must not fire for ever. */
 static void a_tick_at_the_deadline_moves_it_on(void **state)
 {
-    struct stream *stream;
+    struct stream *stream = raw_start_accepted(&raw);
     struct iovec part;
 
     (void)state;
-    raw_start_ready(&raw, SESSION_ACCEPTOR, NULL);
-    stream = raw_accept(&raw, 0);
-    raw_put_data(&raw, 1, 0, 10, false);
-    (void)raw_expect(&raw, SESSION_DATA);
+    raw_deliver_data(&raw, 1, 0, 10, false);
     session_consumed(raw.session, stream, 10, raw.now_us);
     raw.pool.max_bytes = 0;
     assert_int_equal(session_prepare(raw.session, stream, &part, 1), 0);
@@ -180,11 +177,9 @@ static void an_idle_pair_lives_on_by_pings_alone(void **state)
 static void close_is_the_last_thing_said(void **state)
 {
     struct raw_frame frame;
-    struct stream *stream;
+    struct stream *stream = raw_start_opened(&raw);
 
     (void)state;
-    raw_start_ready(&raw, SESSION_DIALER, NULL);
-    stream = raw_open(&raw);
     session_close(raw.session, CODE_NONE, "done");
     session_close(raw.session, CODE_INTERNAL, "again");
     assert_false(session_is_finished(raw.session));

@@ -174,12 +174,10 @@ static void bytes_that_waited_for_a_stream_go_with_it(void **state)
 
 static void an_accepted_stream_says_so_without_being_asked(void **state)
 {
-    struct stream *stream;
+    struct stream *stream = raw_start_accepted(&raw);
     struct raw_frame frame;
 
     (void)state;
-    raw_start_ready(&raw, SESSION_ACCEPTOR, NULL);
-    stream = raw_accept(&raw, 0);
     session_accept(raw.session, stream, raw.now_us);
     raw_expect_no_frame(&raw); /* it may travel with an answer */
     assert_int_equal(session_deadline(raw.session), raw.now_us + 25 * CLOCK_MS);
@@ -197,13 +195,13 @@ static void the_first_window_tells_the_opener_that_it_was_reached(void **state)
     (void)state;
     pair_start(&pair, NULL);
     stream = pair_open(&pair, 0);
-    assert_int_equal(pair_saw(&pair, 0, SESSION_ANSWERED, NULL), 0);
+    assert_int_equal(pair.ends[0].answers, 0);
     session_accept(pair.ends[1].session, pair.ends[1].stream, pair.now_us);
     pair_run(&pair);
-    assert_int_equal(pair_saw(&pair, 0, SESSION_ANSWERED, NULL), 1);
+    assert_int_equal(pair.ends[0].answers, 1);
     assert_int_equal(pair_write(&pair, 0, stream, 100), 100);
     pair_run(&pair);
-    assert_int_equal(pair_saw(&pair, 0, SESSION_ANSWERED, NULL), 1);
+    assert_int_equal(pair.ends[0].answers, 1);
     pair_stop(&pair);
 }
 
@@ -211,12 +209,10 @@ static void the_first_window_tells_the_opener_that_it_was_reached(void **state)
 
 static void a_refusal_is_the_first_thing_said(void **state)
 {
-    struct stream *stream;
+    struct stream *stream = raw_start_accepted(&raw);
     struct raw_frame frame;
 
     (void)state;
-    raw_start_ready(&raw, SESSION_ACCEPTOR, NULL);
-    stream = raw_accept(&raw, 0);
     session_accept(raw.session, stream, raw.now_us); /* and then it failed */
     session_refuse(raw.session, stream, CODE_UNREACHABLE, false);
     session_release(raw.session, stream, CODE_NONE);
@@ -229,11 +225,9 @@ static void a_refusal_is_the_first_thing_said(void **state)
 
 static void a_refusal_comes_before_a_stop_that_was_wanted(void **state)
 {
-    struct stream *stream;
+    struct stream *stream = raw_start_accepted(&raw);
 
     (void)state;
-    raw_start_ready(&raw, SESSION_ACCEPTOR, NULL);
-    stream = raw_accept(&raw, 0);
     session_stop(raw.session, stream, CODE_RESET);
     session_refuse(raw.session, stream, CODE_REFUSED, true);
     assert_int_equal(raw_expect_frame(&raw, FRAME_OPEN_FAIL, 1).delivered, 1);
@@ -244,11 +238,9 @@ static void a_refusal_comes_before_a_stop_that_was_wanted(void **state)
 /* After any other frame OPEN_FAIL would break the protocol. */
 static void a_stream_that_was_spoken_for_is_reset_instead(void **state)
 {
-    struct stream *stream;
+    struct stream *stream = raw_start_accepted(&raw);
 
     (void)state;
-    raw_start_ready(&raw, SESSION_ACCEPTOR, NULL);
-    stream = raw_accept(&raw, 0);
     session_accept(raw.session, stream, raw.now_us);
     raw.now_us += CLOCK_SECOND / 10;
     (void)raw_expect_frame(&raw, FRAME_WINDOW, 1);
@@ -265,7 +257,7 @@ static void a_refused_stream_takes_and_drops_what_still_comes(void **state)
 
     (void)state;
     raw_start_ready(&raw, SESSION_ACCEPTOR, NULL);
-    raw_put_open(&raw, 1, "echo");
+    raw_put_open(&raw, 1);
     event = raw_expect(&raw, SESSION_OPENED);
     raw_put_data(&raw, 1, 0, 1000, false);
     session_refuse(raw.session, event.stream, CODE_DENIED, false);
@@ -281,12 +273,10 @@ static void refused_bytes_can_be_taken_back_and_sent_elsewhere(void **state)
 {
     struct chunk_queue bytes = { 0 };
     struct metadata metadata = { .service = "echo" };
-    struct stream *stream;
+    struct stream *stream = raw_start_opened(&raw);
     struct raw_frame frame;
 
     (void)state;
-    raw_start_ready(&raw, SESSION_DIALER, NULL);
-    stream = raw_open(&raw);
     assert_int_equal(raw_write(&raw, stream, 30000), 30000);
     session_finish(raw.session, stream, raw.now_us);
     (void)raw_drop_frames(&raw);
@@ -350,11 +340,9 @@ static void a_refused_stream_ends_though_bytes_wait_for_credit(void **state)
 static void a_window_behind_a_refusal_takes_nothing_away(void **state)
 {
     struct chunk_queue bytes = { 0 };
-    struct stream *stream;
+    struct stream *stream = raw_start_opened(&raw);
 
     (void)state;
-    raw_start_ready(&raw, SESSION_DIALER, NULL);
-    stream = raw_open(&raw);
     assert_int_equal(raw_write(&raw, stream, 20000), 20000);
     session_finish(raw.session, stream, raw.now_us);
     (void)raw_drop_frames(&raw);
@@ -373,11 +361,9 @@ static void a_window_behind_a_refusal_takes_nothing_away(void **state)
 
 static void a_stream_is_blank_until_something_of_it_left_or_came(void **state)
 {
-    struct stream *stream;
+    struct stream *stream = raw_start_opened(&raw);
 
     (void)state;
-    raw_start_ready(&raw, SESSION_DIALER, NULL);
-    stream = raw_open(&raw);
     assert_true(session_is_blank(stream));
     assert_int_equal(raw_write(&raw, stream, 1), 1);
     assert_true(session_is_blank(stream)); /* it is still here */
@@ -401,11 +387,9 @@ static void a_stream_is_blank_until_something_of_it_left_or_came(void **state)
 static void bytes_that_never_left_can_be_taken_back(void **state)
 {
     struct chunk_queue bytes = { 0 };
-    struct stream *stream;
+    struct stream *stream = raw_start_opened(&raw);
 
     (void)state;
-    raw_start_ready(&raw, SESSION_DIALER, NULL);
-    stream = raw_open(&raw);
     assert_int_equal(raw_write(&raw, stream, 20000), 20000);
     session_finish(raw.session, stream, raw.now_us);
     session_take_back(raw.session, stream, &bytes);
@@ -418,12 +402,10 @@ static void bytes_that_never_left_can_be_taken_back(void **state)
 
 static void an_unknown_reason_to_refuse_counts_as_internal(void **state)
 {
-    struct stream *stream;
+    struct stream *stream = raw_start_opened(&raw);
     struct session_event event;
 
     (void)state;
-    raw_start_ready(&raw, SESSION_DIALER, NULL);
-    stream = raw_open(&raw);
     frame_put_open_fail(&raw.out, 1, 999, true);
     event = raw_expect(&raw, SESSION_OPEN_FAILED);
     assert_ptr_equal(event.stream, stream);
@@ -483,17 +465,15 @@ static void a_stream_with_an_owner_is_not_over(void **state)
 
 static void after_goaway_streams_are_refused_undelivered(void **state)
 {
-    struct stream *stream;
+    struct stream *stream = raw_start_accepted(&raw);
     struct raw_frame frame;
 
     (void)state;
-    raw_start_ready(&raw, SESSION_ACCEPTOR, NULL);
-    stream = raw_accept(&raw, 0);
     session_go_away(raw.session, CODE_DRAINING);
     session_go_away(raw.session, CODE_DRAINING);
     assert_int_equal(raw_expect_frame(&raw, FRAME_GOAWAY, 0).code,
                      CODE_DRAINING);
-    raw_put_open(&raw, 3, "echo");
+    raw_put_open(&raw, 3);
     raw_put_data(&raw, 1, 0, 10, false); /* what is open goes on */
     assert_ptr_equal(raw_expect(&raw, SESSION_DATA).stream, stream);
     frame = raw_expect_frame(&raw, FRAME_OPEN_FAIL, 3);
@@ -505,34 +485,30 @@ static void after_goaway_streams_are_refused_undelivered(void **state)
 
 static void a_peer_that_goes_away_gets_no_new_streams(void **state)
 {
-    struct stream *stream;
+    struct stream *stream = raw_start_opened(&raw);
 
     (void)state;
-    raw_start_ready(&raw, SESSION_DIALER, NULL);
-    stream = raw_open(&raw);
     frame_put_goaway(&raw.out, CODE_OVERLOAD);
     assert_int_equal(raw_expect(&raw, SESSION_GOING_AWAY).code, CODE_OVERLOAD);
     assert_true(session_is_worn(raw.session));
     assert_false(session_can_open(raw.session));
     assert_int_equal(open_one(&stream), STATUS_CLOSED);
-    raw_put_open(&raw, 2, "echo"); /* it may open itself */
+    raw_put_open(&raw, 2); /* it may open itself */
     (void)raw_expect(&raw, SESSION_OPENED);
     raw_stop(&raw);
 }
 
 static void without_memory_new_streams_are_refused(void **state)
 {
-    struct stream *stream;
+    struct stream *stream = raw_start_accepted(&raw);
     struct raw_frame frame;
 
     (void)state;
-    raw_start_ready(&raw, SESSION_ACCEPTOR, NULL);
-    stream = raw_accept(&raw, 0);
     frame_put_window(&raw.out, 1, 0, 64 << 20);
     raw_expect_nothing(&raw);
     raw.pool.max_bytes = 1 << 20;
     (void)raw_write(&raw, stream, 700000);
-    raw_put_open(&raw, 3, "echo");
+    raw_put_open(&raw, 3);
     raw_expect_nothing(&raw);
     do
         assert_true(raw_pull(&raw, &frame));

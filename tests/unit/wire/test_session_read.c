@@ -13,11 +13,9 @@ static struct session_pair pair;
 static void data_comes_in_order_with_its_length_and_fin(void **state)
 {
     struct session_event event;
-    struct stream *stream;
+    struct stream *stream = raw_start_accepted(&raw);
 
     (void)state;
-    raw_start_ready(&raw, SESSION_ACCEPTOR, NULL);
-    stream = raw_accept(&raw, 0);
     raw_put_data(&raw, 1, 0, 10, false);
     event = raw_expect(&raw, SESSION_DATA);
     assert_ptr_equal(event.stream, stream);
@@ -66,15 +64,12 @@ static void a_frame_may_come_in_any_pieces(void **state)
 
 static void consumed_bytes_are_acknowledged_within_25_ms(void **state)
 {
-    struct stream *stream;
+    struct stream *stream = raw_start_accepted(&raw);
     struct raw_frame frame;
     uint64_t limit;
 
     (void)state;
-    raw_start_ready(&raw, SESSION_ACCEPTOR, NULL);
-    stream = raw_accept(&raw, 0);
-    raw_put_data(&raw, 1, 0, 100, false);
-    (void)raw_expect(&raw, SESSION_DATA);
+    raw_deliver_data(&raw, 1, 0, 100, false);
     session_consumed(raw.session, stream, 60, raw.now_us);
     raw.now_us += 25 * CLOCK_MS - 1;
     assert_false(session_wants_to_send(raw.session, raw.now_us));
@@ -102,8 +97,7 @@ static void who_waits_first_says_how_long_all_wait(void **state)
     raw_start_ready(&raw, SESSION_ACCEPTOR, NULL);
     for (uint32_t i = 0; i < 2; i++) {
         streams[i] = raw_accept(&raw, i);
-        raw_put_data(&raw, streams[i]->id, 0, 100, false);
-        (void)raw_expect(&raw, SESSION_DATA);
+        raw_deliver_data(&raw, streams[i]->id, 0, 100, false);
     }
     session_consumed(raw.session, streams[0], 100, raw.now_us);
     raw.now_us += 20 * CLOCK_MS;
@@ -117,13 +111,10 @@ static void who_waits_first_says_how_long_all_wait(void **state)
 
 static void an_acknowledgement_travels_with_what_is_sent_anyway(void **state)
 {
-    struct stream *stream;
+    struct stream *stream = raw_start_accepted(&raw);
 
     (void)state;
-    raw_start_ready(&raw, SESSION_ACCEPTOR, NULL);
-    stream = raw_accept(&raw, 0);
-    raw_put_data(&raw, 1, 0, 100, false);
-    (void)raw_expect(&raw, SESSION_DATA);
+    raw_deliver_data(&raw, 1, 0, 100, false);
     session_consumed(raw.session, stream, 100, raw.now_us);
     assert_int_equal(raw_write(&raw, stream, 10), 10);
     assert_int_equal(raw_expect_frame(&raw, FRAME_WINDOW, 1).consumed, 100);
@@ -134,13 +125,10 @@ static void an_acknowledgement_travels_with_what_is_sent_anyway(void **state)
 
 static void nothing_is_acknowledged_twice(void **state)
 {
-    struct stream *stream;
+    struct stream *stream = raw_start_accepted(&raw);
 
     (void)state;
-    raw_start_ready(&raw, SESSION_ACCEPTOR, NULL);
-    stream = raw_accept(&raw, 0);
-    raw_put_data(&raw, 1, 0, 100, false);
-    (void)raw_expect(&raw, SESSION_DATA);
+    raw_deliver_data(&raw, 1, 0, 100, false);
     session_consumed(raw.session, stream, 100, raw.now_us);
     raw.now_us += 25 * CLOCK_MS;
     (void)raw_expect_frame(&raw, FRAME_WINDOW, 1);
@@ -152,17 +140,13 @@ static void nothing_is_acknowledged_twice(void **state)
 
 static void credit_is_renewed_at_once_when_half_is_used_up(void **state)
 {
-    struct stream *stream;
+    struct stream *stream = raw_start_accepted(&raw);
 
     (void)state;
-    raw_start_ready(&raw, SESSION_ACCEPTOR, NULL);
-    stream = raw_accept(&raw, 0);
-    raw_put_data(&raw, 1, 0, 8191, false);
-    (void)raw_expect(&raw, SESSION_DATA);
+    raw_deliver_data(&raw, 1, 0, 8191, false);
     session_consumed(raw.session, stream, 8191, raw.now_us);
     raw_expect_no_frame(&raw);
-    raw_put_data(&raw, 1, 8191, 1, false);
-    (void)raw_expect(&raw, SESSION_DATA);
+    raw_deliver_data(&raw, 1, 8191, 1, false);
     session_consumed(raw.session, stream, 1, raw.now_us);
     assert_int_equal(raw_expect_frame(&raw, FRAME_WINDOW, 1).consumed, 8192);
     raw_stop(&raw);
@@ -170,13 +154,10 @@ static void credit_is_renewed_at_once_when_half_is_used_up(void **state)
 
 static void bytes_that_are_not_consumed_give_no_credit(void **state)
 {
-    struct stream *stream;
+    struct stream *stream = raw_start_accepted(&raw);
 
     (void)state;
-    raw_start_ready(&raw, SESSION_ACCEPTOR, NULL);
-    stream = raw_accept(&raw, 0);
-    raw_put_data(&raw, 1, 0, FRAME_MAX_DATA, false);
-    (void)raw_expect(&raw, SESSION_DATA);
+    raw_deliver_data(&raw, 1, 0, FRAME_MAX_DATA, false);
     raw.now_us += CLOCK_SECOND;
     raw_expect_no_frame(&raw);
     assert_int_equal(stream->receive_limit, 16384);
@@ -217,12 +198,10 @@ static void windows_grow_with_the_path(void **state)
 
 static void fin_goes_with_the_last_byte(void **state)
 {
-    struct stream *stream;
+    struct stream *stream = raw_start_opened(&raw);
     struct raw_frame frame;
 
     (void)state;
-    raw_start_ready(&raw, SESSION_DIALER, NULL);
-    stream = raw_open(&raw);
     assert_int_equal(raw_write(&raw, stream, 10), 10);
     session_finish(raw.session, stream, raw.now_us);
     session_finish(raw.session, stream, raw.now_us);
@@ -235,12 +214,10 @@ static void fin_goes_with_the_last_byte(void **state)
 
 static void fin_goes_alone_if_the_bytes_are_gone(void **state)
 {
-    struct stream *stream;
+    struct stream *stream = raw_start_opened(&raw);
     struct raw_frame frame;
 
     (void)state;
-    raw_start_ready(&raw, SESSION_DIALER, NULL);
-    stream = raw_open(&raw);
     assert_int_equal(raw_write(&raw, stream, CREDIT), CREDIT);
     (void)raw_drop_frames(&raw);
     session_finish(raw.session, stream, raw.now_us); /* it needs no credit */
@@ -253,11 +230,9 @@ static void fin_goes_alone_if_the_bytes_are_gone(void **state)
 
 static void fin_goes_behind_whole_records_too(void **state)
 {
-    struct stream *stream;
+    struct stream *stream = raw_start_opened(&raw);
 
     (void)state;
-    raw_start_ready(&raw, SESSION_DIALER, NULL);
-    stream = raw_open(&raw);
     stream->read_parts = 16;
     assert_int_equal(raw_write(&raw, stream, 2 * FRAME_MAX_DATA),
                      2 * FRAME_MAX_DATA);
@@ -271,13 +246,10 @@ static void fin_goes_behind_whole_records_too(void **state)
 
 static void fin_is_acknowledged_once_it_was_passed_on(void **state)
 {
-    struct stream *stream;
+    struct stream *stream = raw_start_accepted(&raw);
 
     (void)state;
-    raw_start_ready(&raw, SESSION_ACCEPTOR, NULL);
-    stream = raw_accept(&raw, 0);
-    raw_put_data(&raw, 1, 0, 10, true);
-    (void)raw_expect(&raw, SESSION_DATA);
+    raw_deliver_data(&raw, 1, 0, 10, true);
     session_consumed(raw.session, stream, 10, raw.now_us);
     raw.now_us += 25 * CLOCK_MS;
     assert_int_equal(raw_expect_frame(&raw, FRAME_WINDOW, 1).consumed, 10);

@@ -30,12 +30,10 @@ static bool is_called(struct stream *stream)
 
 static void data_goes_out_at_rising_offsets_in_full_records(void **state)
 {
-    struct stream *stream;
+    struct stream *stream = raw_start_opened(&raw);
     struct raw_frame frame;
 
     (void)state;
-    raw_start_ready(&raw, SESSION_DIALER, NULL);
-    stream = raw_open(&raw);
     stream->read_parts = 16;
     assert_int_equal(raw_write(&raw, stream, 3 * FRAME_MAX_DATA + 10),
                      3 * FRAME_MAX_DATA + 10);
@@ -71,11 +69,9 @@ static void small_messages_of_many_streams_share_a_record(void **state)
 
 static void no_byte_is_sent_beyond_the_peers_limit(void **state)
 {
-    struct stream *stream;
+    struct stream *stream = raw_start_opened(&raw);
 
     (void)state;
-    raw_start_ready(&raw, SESSION_DIALER, NULL);
-    stream = raw_open(&raw);
     assert_int_equal(raw_write(&raw, stream, CREDIT + 5000), CREDIT);
     (void)raw_drop_frames(&raw);
     assert_int_equal(stream->sent, CREDIT);
@@ -93,11 +89,9 @@ static void no_byte_is_sent_beyond_the_peers_limit(void **state)
 static void sent_bytes_are_kept_until_they_are_acknowledged(void **state)
 {
     struct session_stats stats;
-    struct stream *stream;
+    struct stream *stream = raw_start_opened(&raw);
 
     (void)state;
-    raw_start_ready(&raw, SESSION_DIALER, NULL);
-    stream = raw_open(&raw);
     stream->read_parts = 16;
     assert_int_equal(raw_write(&raw, stream, 3 * CHUNK_LARGE), 3 * CHUNK_LARGE);
     (void)raw_drop_frames(&raw);
@@ -120,11 +114,9 @@ static void sent_bytes_are_kept_until_they_are_acknowledged(void **state)
 
 static void short_messages_do_not_hold_large_memory(void **state)
 {
-    struct stream *stream;
+    struct stream *stream = raw_start_opened(&raw);
 
     (void)state;
-    raw_start_ready(&raw, SESSION_DIALER, NULL);
-    stream = raw_open(&raw);
     for (int i = 0; i < 5; i++) {
         assert_int_equal(raw_write(&raw, stream, 100), 100);
         (void)raw_drop_frames(&raw);
@@ -179,11 +171,9 @@ static void each_stream_may_always_queue_its_reserve(void **state)
 
 static void who_has_no_memory_is_called_again_after_a_while(void **state)
 {
-    struct stream *stream;
+    struct stream *stream = raw_start_opened(&raw);
 
     (void)state;
-    raw_start_ready(&raw, SESSION_DIALER, NULL);
-    stream = raw_open(&raw);
     raw.pool.max_bytes = 10000;
     assert_false(has_room(stream));
     assert_int_equal(session_tick(raw.session, raw.now_us), STATUS_OK);
@@ -230,8 +220,7 @@ static void who_ended_its_direction_is_not_called_any_more(void **state)
 
     (void)state;
     for (int ending = 0; ending < 3; ending++) {
-        raw_start_ready(&raw, SESSION_DIALER, NULL);
-        stream = raw_open(&raw);
+        stream = raw_start_opened(&raw);
         assert_int_equal(raw_write(&raw, stream, CREDIT + 1), CREDIT);
         if (ending == 0)
             session_finish(raw.session, stream, raw.now_us);
@@ -250,12 +239,10 @@ static void who_ended_its_direction_is_not_called_any_more(void **state)
 static void more_is_read_at_once_while_there_is_more(void **state)
 {
     struct iovec parts[16];
-    struct stream *stream;
+    struct stream *stream = raw_start_opened(&raw);
     int most = 0;
 
     (void)state;
-    raw_start_ready(&raw, SESSION_DIALER, NULL);
-    stream = raw_open(&raw);
     frame_put_window(&raw.out, 1, 0, 64 << 20);
     (void)raw_expect(&raw, SESSION_ANSWERED);
     for (int i = 0; i < 6; i++) {
@@ -279,11 +266,9 @@ static void more_is_read_at_once_while_there_is_more(void **state)
 static void no_more_parts_are_given_than_asked_for(void **state)
 {
     struct iovec parts[16];
-    struct stream *stream;
+    struct stream *stream = raw_start_opened(&raw);
 
     (void)state;
-    raw_start_ready(&raw, SESSION_DIALER, NULL);
-    stream = raw_open(&raw);
     stream->read_parts = 16;
     assert_int_equal(session_prepare(raw.session, stream, parts, 2), 2);
     session_commit(raw.session, stream, 0, raw.now_us);
