@@ -46,6 +46,7 @@ struct zookeeper_watcher {
     struct targets *targets;
     struct list children;
     size_t count;
+    bool is_cut;      /* there are more */
     size_t under_way; /* requests without an answer yet */
     bool failing;
     char remark[512];        /* what is wrong with one of the children; "" */
@@ -142,6 +143,9 @@ static size_t collect(struct zookeeper_watcher *self, struct target *targets,
     size_t count = 0;
 
     self->remark[0] = '\0';
+    if (self->is_cut)
+        text_format(self->remark, sizeof(self->remark),
+                    "more than %d members, the rest is left out", MAX_CHILDREN);
     *complete = true;
     LIST_EACH(&self->children, node)
     {
@@ -305,24 +309,27 @@ static void take_name(struct zookeeper_watcher *self, const char *name)
 {
     struct child *child = find_child(self, name);
 
-    if (!child && is_member(name))
+    if (!child && is_member(name)) {
+        self->is_cut = self->is_cut || self->count == MAX_CHILDREN;
         child = add_child(self, name);
-    if (!child)
-        return;
-    child->listed = true;
-    if (!child->fresh)
+    }
+    if (child && !child->fresh)
         get_data(self, name);
 }
 
-static void take_list(struct zookeeper_watcher *self,
-                      const struct String_vector *names)
+static void remove_unlisted(struct zookeeper_watcher *self,
+                            const struct String_vector *names)
 {
     LIST_EACH(&self->children, node)
     {
         LIST_ITEM(node, struct child, node)->listed = false;
     }
-    for (int32_t i = 0; i < names->count; i++)
-        take_name(self, names->data[i]);
+    for (int32_t i = 0; i < names->count; i++) {
+        struct child *child = find_child(self, names->data[i]);
+
+        if (child)
+            child->listed = true;
+    }
     LIST_EACH(&self->children, unlisted)
     {
         struct child *child = LIST_ITEM(unlisted, struct child, node);
@@ -330,6 +337,16 @@ static void take_list(struct zookeeper_watcher *self,
         if (!child->listed)
             remove_child(self, child);
     }
+}
+
+/* Those that went first: they make room. */
+static void take_list(struct zookeeper_watcher *self,
+                      const struct String_vector *names)
+{
+    remove_unlisted(self, names);
+    self->is_cut = false;
+    for (int32_t i = 0; i < names->count; i++)
+        take_name(self, names->data[i]);
 }
 
 static void on_exists(int code, const struct Stat *about, const void *context)
