@@ -18,7 +18,7 @@ enum { DNS_NAME = 256 };
 
 struct dns_address {
     struct address address; /* port 0 */
-    size_t target;          /* index of the target it belongs to; SRV only */
+    size_t target; /* index of the first target of that name; SRV only */
 };
 
 struct dns_target {
@@ -35,7 +35,7 @@ struct dns_answer {
     size_t address_count;
     struct dns_address *addresses; /* A, AAAA: all; SRV: those it brought */
     size_t target_count;
-    struct dns_target *targets; /* SRV only */
+    struct dns_target *targets; /* SRV only; those to be preferred first */
 };
 
 /*

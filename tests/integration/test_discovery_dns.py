@@ -372,3 +372,43 @@ def test_a_fast_answer_comes_before_the_memory(dns, tmp_path):
         source.wait_for("127.0.0.3:1")
         assert all(addresses(line) == ["127.0.0.3:1"]
                    for line in source.lines)
+
+
+def check_turning(dns, text, count, turn):
+    """However the server turns its list, all of it is one answer."""
+    with watch(dns, text) as source:
+        source.wait(lambda line: len(line["endpoints"]) == count)
+        for number in range(1, 4):
+            turn(number * 37)
+            before = dns.count()
+            while dns.count() == before:
+                time.sleep(0.05)
+        time.sleep(1.5)
+        source.now()
+        assert len(source.logged("source_changed")) == 1
+
+
+def test_a_name_of_many_addresses_does_not_flap(dns):
+    ips = [f"127.0.1.{i}" for i in range(200)]
+
+    def turn(by):
+        dns.set_a("db.test", *ips[by:], *ips[:by])
+
+    turn(0)
+    check_turning(dns, "dns:db.test:6379", len(ips), turn)
+
+
+@pytest.mark.parametrize("count", [600, 1200])
+def test_a_service_of_many_targets_does_not_flap(dns, count):
+    entries = [(0, 1, 1000 + i, "h.test") for i in range(count)]
+    dns.set_a("h.test", "127.0.0.2", ttl=60)
+
+    def turn(by):
+        dns.set_srv("_a._tcp", *entries[by:], *entries[:by])
+
+    turn(0)
+    # Of more than 1024 the rest is left out, and always the same.
+    check_turning(dns, "dns+srv:_a._tcp", min(count, 1024), turn)
+    with watch(dns, "dns+srv:_a._tcp") as source:
+        line = source.wait(lambda line: line["endpoints"])
+        assert ("more than 1024" in line["failure"]) == (count > 1024)
