@@ -367,6 +367,7 @@ static void file_doubt(struct watcher *watcher)
 const struct source_kind file_kind = { .scheme = "file",
                                        .form = "file:PATH",
                                        .interval_us = 100 * CLOCK_MS,
+                                       .tells_changes = true,
                                        .is_valid = file_is_valid,
                                        .open = file_open,
                                        .close = file_close,

@@ -430,6 +430,7 @@ static enum status mdns_open(struct source *source, const char *rest,
 const struct source_kind mdns_kind = { .scheme = "mdns",
                                        .form = "mdns:_SERVICE._tcp",
                                        .interval_us = 100 * CLOCK_MS,
+                                       .tells_changes = true,
                                        .is_valid = mdns_is_valid,
                                        .open = mdns_open,
                                        .close = mdns_close };

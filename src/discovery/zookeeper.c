@@ -489,6 +489,7 @@ const struct source_kind zookeeper_kind = { .scheme = "zookeeper",
                                             .form =
                                                 "zookeeper:SERVER,SERVER/PATH",
                                             .interval_us = 50 * CLOCK_MS,
+                                            .tells_changes = true,
                                             .is_valid = zookeeper_is_valid,
                                             .open = zookeeper_start,
                                             .close = zookeeper_stop,

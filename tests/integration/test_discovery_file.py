@@ -278,3 +278,71 @@ def test_a_change_that_no_time_tells_is_seen(path):
         path.write_text("127.0.0.3:1\n")
         os.utime(path, ns=(0, 10 ** 18))
         source.wait_for("127.0.0.3:1", timeout=2)
+
+
+def saved(state):
+    """What is on disk; None: nothing yet."""
+    for path in state.glob("source-*.json"):
+        return json.loads(path.read_text())
+    return None
+
+
+def wait_saved(state, wanted, timeout=15):
+    end = time.monotonic() + timeout
+    while not ((memory := saved(state)) and wanted(memory)):
+        assert time.monotonic() < end, memory
+        time.sleep(0.05)
+    return memory
+
+
+def test_an_answer_nobody_took_back_is_as_good_as_new(path, tmp_path):
+    # Else a list that rightly never changes would be too old to be
+    # remembered, one day.
+    state = tmp_path / "state"
+    with Watch(f"file:{path}", "--state", str(state)) as source:
+        first = wait_saved(state, lambda memory: True)["answered"]
+        time.sleep(2.5)
+    assert saved(state)["answered"] >= first + 2
+    with Watch(f"file:{path}", "--state", str(state)) as source:
+        source.wait_for("127.0.0.2:1")
+        time.sleep(2.5)
+        path.unlink()
+        gone = time.time()
+        line = source.wait(lambda line: line["stale"])
+        assert line["answered_at"] >= int(gone) - 1
+        time.sleep(2.5)
+    # Since then it is not.
+    assert saved(state)["answered"] <= gone + 2
+
+
+def test_a_change_is_saved_soon(path, tmp_path):
+    state = tmp_path / "state"
+    with Watch(f"file:{path}", "--state", str(state)):
+        wait_saved(state, lambda memory: True)
+        replace(path, "127.0.0.3:1\n")
+        wait_saved(state, lambda memory: memory["endpoints"][0]["address"] ==
+                   "127.0.0.3:1", timeout=5)
+
+
+def test_what_could_not_be_saved_is_saved_later(path, tmp_path):
+    state = tmp_path / "state"
+    state.write_text("in the way")
+    with Watch(f"file:{path}", "--state", str(state)) as source:
+        assert source.has_logged("source_not_saved", f"file:{path}",
+                                 "Not a directory", timeout=5)
+        state.unlink()
+        wait_saved(state, lambda memory: True, timeout=15)
+        assert len(source.logged("source_not_saved")) == 1
+
+
+def test_a_damaged_memory_is_told_once(path, tmp_path):
+    state = tmp_path / "state"
+    with Watch(f"file:{path}", "--state", str(state)):
+        wait_saved(state, lambda memory: True)
+    memory, = state.iterdir()
+    memory.write_text("{")
+    path.unlink()
+    with Watch(f"file:{path}", "--state", str(state)) as source:
+        assert source.has_logged("source_memory_damaged")
+        time.sleep(7)  # we look for the file every five
+        assert len(source.logged("source_memory_damaged")) == 1
