@@ -202,6 +202,30 @@ def test_our_own_link_going_down_takes_nobody_away(hosts):
                     addresses(line) == [f"{there.address}:7411"], timeout=10)
 
 
+def test_interfaces_that_come_and_go_leave_room(hosts):
+    # Those seen through an interface that is gone for good are kept as long
+    # as nobody needs their place.
+    here, there = hosts
+
+    def packets(names):
+        return [announcement(SERVICE, name, "db", there.address, 7411, ttl=75)
+                for name in names]
+
+    many = packets(f"db-{i}" for i in range(100))
+    with watch(here) as source:
+        for number in range(6):
+            if number > 0:
+                here.unplug()
+                here.plug()
+            one = announcement(SERVICE, f"one-{number}", f"h{number}",
+                               f"10.78.0.{100 + number}", 7411)
+            end = time.monotonic() + 20
+            while f"10.78.0.{100 + number}:7411" not in source.addresses():
+                assert time.monotonic() < end, number
+                send(there, *many, one)
+                time.sleep(0.3)
+
+
 def test_what_was_known_survives_a_restart(hosts, tmp_path):
     here, there = hosts
     options = ("--state", str(tmp_path / "state"))
