@@ -32,7 +32,6 @@ static const uint64_t retry_us = 2 * CLOCK_SECOND;
 struct child {
     struct list node;
     char name[MAX_CHILD];
-    bool listed;    /* by the list that is being read */
     bool fresh;     /* its data was read, and changes of it will be told */
     bool known;     /* its data was once understood: |member| */
     char error[96]; /* what is wrong with its data; "" */
@@ -305,9 +304,40 @@ static void on_path_event(zhandle_t *handle, int type, int state,
         list_later(context, list_pause_us);
 }
 
-static void take_name(struct zookeeper_watcher *self, const char *name)
+static int compare_names(const void *left, const void *right)
 {
-    struct child *child = find_child(self, name);
+    return strcmp(*(const char *const *)left, *(const char *const *)right);
+}
+
+static int compare_children(const void *left, const void *right)
+{
+    const struct child *const *a = left, *const *b = right;
+
+    return strcmp((*a)->name, (*b)->name);
+}
+
+static int compare_name_and_child(const void *name, const void *child)
+{
+    return strcmp(name, (*(const struct child *const *)child)->name);
+}
+
+static void remove_unlisted(struct zookeeper_watcher *self,
+                            const char *const *names, size_t count)
+{
+    LIST_EACH(&self->children, node)
+    {
+        struct child *child = LIST_ITEM(node, struct child, node);
+        const char *name = child->name;
+
+        if (!bsearch(&name, names, count, sizeof(*names), compare_names))
+            remove_child(self, child);
+    }
+}
+
+static void take_name(struct zookeeper_watcher *self, const char *name,
+                      struct child *known)
+{
+    struct child *child = known;
 
     if (!child && is_member(name)) {
         self->is_cut = self->is_cut || self->count == MAX_CHILDREN;
@@ -317,36 +347,46 @@ static void take_name(struct zookeeper_watcher *self, const char *name)
         get_data(self, name);
 }
 
-static void remove_unlisted(struct zookeeper_watcher *self,
-                            const struct String_vector *names)
+static void add_listed(struct zookeeper_watcher *self, const char *const *names,
+                       size_t count)
 {
+    struct child *known[MAX_CHILDREN];
+    size_t known_count = 0;
+
     LIST_EACH(&self->children, node)
     {
-        LIST_ITEM(node, struct child, node)->listed = false;
+        known[known_count++] = LIST_ITEM(node, struct child, node);
     }
-    for (int32_t i = 0; i < names->count; i++) {
-        struct child *child = find_child(self, names->data[i]);
+    qsort(known, known_count, sizeof(*known), compare_children);
+    self->is_cut = false;
+    for (size_t i = 0; i < count; i++) {
+        struct child **child = bsearch(names[i], known, known_count,
+                                       sizeof(*known), compare_name_and_child);
 
-        if (child)
-            child->listed = true;
-    }
-    LIST_EACH(&self->children, unlisted)
-    {
-        struct child *child = LIST_ITEM(unlisted, struct child, node);
-
-        if (!child->listed)
-            remove_child(self, child);
+        take_name(self, names[i], child ? *child : NULL);
     }
 }
 
-/* Those that went first: they make room. */
+/*
+ * Those that went first: they make room.  There may be very many names, so
+ * nothing here goes through all members for each of them.
+ */
 static void take_list(struct zookeeper_watcher *self,
-                      const struct String_vector *names)
+                      const struct String_vector *listed)
 {
-    remove_unlisted(self, names);
-    self->is_cut = false;
-    for (int32_t i = 0; i < names->count; i++)
-        take_name(self, names->data[i]);
+    size_t count = listed->count > 0 ? (size_t)listed->count : 0;
+    const char **names = calloc(count + 1, sizeof(*names));
+
+    if (!names) {
+        list_later(self, retry_us);
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        names[i] = listed->data[i];
+    qsort(names, count, sizeof(*names), compare_names);
+    remove_unlisted(self, names, count);
+    add_listed(self, names, count);
+    free(names);
 }
 
 static void on_exists(int code, const struct Stat *about, const void *context)
