@@ -154,6 +154,26 @@ def test_one_failing_family_keeps_its_addresses(dns):
         source.wait_for("127.0.0.3:6379", "[::1]:6379")
 
 
+@pytest.mark.parametrize("dropped, kept", [(AAAA, A), (A, AAAA)])
+def test_a_family_whose_questions_are_dropped_is_not_waited_for(dns, dropped,
+                                                                kept):
+    dns.records[("db.test", A)] = [(1, a("127.0.0.2"))]
+    dns.records[("db.test", AAAA)] = [(1, aaaa("::1"))]
+    dns.dropped = (dropped,)
+    wanted = "127.0.0.2:6379" if kept == A else "[::1]:6379"
+    with watch(dns, "dns:db.test:6379") as source:
+        source.wait_for(wanted, timeout=3)  # a question ends after 4.5 s
+        source.stays(lambda line: addresses(line) == [wanted], 1)
+        before = dns.count(kept)
+        source.stays(lambda line: addresses(line) == [wanted], 5)
+        assert dns.count(kept) - before <= 2
+        dns.dropped = ()
+        source.wait_for("127.0.0.2:6379", "[::1]:6379", timeout=10)
+        # And what was known of a family stays when it falls silent.
+        dns.dropped = (dropped,)
+        source.stays(lambda line: len(addresses(line)) == 2, 3)
+
+
 def test_the_second_name_server_is_asked_when_the_first_is_dead(dns):
     dns.set_a("db.test", "127.0.0.2")
     with DnsServer() as dead:
