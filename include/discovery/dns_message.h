@@ -32,6 +32,7 @@ struct dns_target {
 struct dns_answer {
     uint32_t ttl_s; /* the least of the records that were asked for */
     bool declined; /* SRV with target ".": there is decidedly no such service */
+    size_t useless_count; /* SRV whose port is 0 or whose target is no name */
     size_t address_count;
     struct dns_address *addresses; /* A, AAAA: all; SRV: those it brought */
     size_t target_count;

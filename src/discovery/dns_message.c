@@ -261,6 +261,8 @@ static void read_target(const struct message *message,
         answer->declined = true;
     else if (target->port != 0 && address_is_host_name(target->host))
         answer->target_count++;
+    else
+        answer->useless_count++;
 }
 
 /*

@@ -239,6 +239,8 @@ static void part_ended(struct part *part, enum lookup_outcome outcome,
     loop_schedule(resolver->options.loop, &lookup->finish);
 }
 
+static const char no_record[] = "the name has no such record";
+
 static enum lookup_outcome outcome_of(const struct dns_answer *answer)
 {
     if (answer->declined)
@@ -247,10 +249,19 @@ static enum lookup_outcome outcome_of(const struct dns_answer *answer)
                                                             : LOOKUP_NOTHING;
 }
 
+static const char *reason_of(const struct dns_answer *answer,
+                             enum lookup_outcome outcome)
+{
+    if (outcome == LOOKUP_DECLINED)
+        return "there is decidedly no such service";
+    return answer->useless_count > 0 ? "the target of each SRV record is no "
+                                       "name, or its port is 0"
+                                     : no_record;
+}
+
 static void on_answer(void *context, int status, const uint8_t *bytes,
                       size_t length)
 {
-    static const char no_record[] = "the name has no such record";
     struct part *part = context;
     enum lookup_outcome outcome;
 
@@ -274,10 +285,7 @@ static void on_answer(void *context, int status, const uint8_t *bytes,
         part_ended(part, LOOKUP_FAILED, "the answer is malformed");
     } else {
         outcome = outcome_of(&part->answer);
-        part_ended(part, outcome,
-                   outcome == LOOKUP_DECLINED
-                       ? "there is decidedly no such service"
-                       : no_record);
+        part_ended(part, outcome, reason_of(&part->answer, outcome));
     }
 }
 

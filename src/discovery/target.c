@@ -70,6 +70,24 @@ bool target_make(struct target *target, const char *host, uint64_t port)
            text_copy(target->host, sizeof(target->host), host);
 }
 
+/* Whether |text| has a port, so that it is the host that is wrong. */
+static bool refuse_host(const char *text, char *error, size_t size)
+{
+    const char *colon = strrchr(text, ':');
+    int length = colon ? (int)(colon - text) : 0;
+    bool is_plain = true;
+    uint64_t port;
+
+    if (length == 0 || memchr(text, ':', (size_t)length) ||
+        !text_parse_number(colon + 1, 1, UINT16_MAX, &port))
+        return false;
+    for (int i = 0; i < length; i++)
+        is_plain = is_plain && (unsigned char)text[i] < 0x80;
+    text_format(error, size, "%.*s is neither an IP address nor a name%s",
+                length, text, is_plain ? "" : "; in DNS it begins with xn--");
+    return true;
+}
+
 bool target_parse(struct target *target, const char *text, char *error,
                   size_t size)
 {
@@ -85,18 +103,14 @@ bool target_parse(struct target *target, const char *text, char *error,
         text_format(error, size, "%s is not unix:/path", text);
         return false;
     }
-    if (!address_split(text, host, sizeof(host), &port)) {
+    if (address_split(text, host, sizeof(host), &port) &&
+        target_make(target, host, port))
+        return true;
+    if (!refuse_host(text, error, size))
         text_format(error, size,
                     "expected host:port, with a port from 1 to 65535, got %s",
                     text);
-        return false;
-    }
-    if (!target_make(target, host, port)) {
-        text_format(error, size, "%s is neither an IP address nor a name",
-                    host);
-        return false;
-    }
-    return true;
+    return false;
 }
 
 void target_name(const struct target *target, char *name, size_t size)

@@ -303,6 +303,20 @@ def test_a_dot_says_that_there_is_no_such_service(dns):
         source.wait_for("127.0.0.2:6379", timeout=5)
 
 
+def test_records_of_no_use_are_said(dns):
+    dns.set_a("db.test", "127.0.0.2")
+    dns.set_srv(NAME, (0, 1, 6379, "127.0.0.9"), (0, 1, 0, "db.test"))
+    with watch(dns, f"dns+srv:{NAME}") as source:
+        line = source.wait(lambda line: line["stale"])
+        assert "the target of each SRV record is no name" in line["failure"]
+        dns.set_srv(NAME, (0, 1, 6379, "127.0.0.9"), (0, 1, 1, "db.test"))
+        line = source.wait_for("127.0.0.2:1")
+        assert line["failure"].startswith("the target of some SRV records")
+        assert source.has_logged("source_incomplete", "some SRV records")
+        dns.set_srv(NAME, (0, 1, 1, "db.test"))
+        source.wait(lambda line: line["failure"] == "")
+
+
 def test_a_target_that_does_not_resolve_leaves_the_others(dns):
     dns.set_srv(NAME, (0, 1, 6379, "db-1.test"), (0, 1, 6379, "gone.test"))
     dns.set_a("db-1.test", "127.0.0.2")
