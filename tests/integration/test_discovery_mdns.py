@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """mdns: between network namespaces, with avahi and with ourselves."""
+import subprocess
 import time
 
 import pytest
@@ -200,6 +201,33 @@ def test_our_own_link_going_down_takes_nobody_away(hosts):
         here.up()
         source.wait(lambda line: not line["stale"] and
                     addresses(line) == [f"{there.address}:7411"], timeout=10)
+
+
+BLOCK = """
+import socket
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+s.bind(("::", 5353))
+print("bound", flush=True)
+input()
+"""
+
+
+def test_a_port_that_is_taken_is_said_and_tried_again(hosts):
+    here, there = hosts
+    blocker = subprocess.Popen([*here.prefix, "/usr/bin/python3", "-c", BLOCK],
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert blocker.stdout.readline() == b"bound\n"
+    with watch(here) as source, announce(there, "db-1", 7411) as one:
+        line = source.wait(lambda line: line["stale"])
+        assert "port 5353" in line["failure"]
+        assert source.has_logged("source_failed", TEXT, "port 5353")
+        one.wait_announced()
+        blocker.communicate(b"\n")
+        source.wait_for(f"{there.address}:7411", timeout=15)
+        # Every warning says of which source it is.
+        warnings = source.logged(" warning ")
+        assert warnings == source.logged(" warning ", f"source={TEXT}")
 
 
 def test_interfaces_that_come_and_go_leave_room(hosts):

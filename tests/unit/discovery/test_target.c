@@ -238,6 +238,7 @@ static void a_set_may_go_while_names_are_asked_for(void **state)
 }
 
 RUN_TESTS(TEST(a_target_is_a_host_and_a_port),
+          TEST(what_is_wrong_is_said_of_the_host_or_of_the_port),
           TEST(a_target_made_of_parts_is_checked_too),
           TEST(its_name_is_what_the_operator_knows),
           TEST(addresses_need_nobody_to_ask),
