@@ -18,7 +18,7 @@ enum { DNS_NAME = 256 };
 
 struct dns_address {
     struct address address; /* port 0 */
-    size_t target;          /* index of the target it belongs to; SRV only */
+    size_t target; /* index of the first target of that name; SRV only */
 };
 
 struct dns_target {
@@ -32,10 +32,11 @@ struct dns_target {
 struct dns_answer {
     uint32_t ttl_s; /* the least of the records that were asked for */
     bool declined; /* SRV with target ".": there is decidedly no such service */
+    size_t useless_count; /* SRV whose port is 0 or whose target is no name */
     size_t address_count;
     struct dns_address *addresses; /* A, AAAA: all; SRV: those it brought */
     size_t target_count;
-    struct dns_target *targets; /* SRV only */
+    struct dns_target *targets; /* SRV only; those to be preferred first */
 };
 
 /*

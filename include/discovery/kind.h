@@ -24,6 +24,7 @@ struct source_kind {
     const char *form;     /* "dns:NAME:PORT"; NULL: not for configurations */
     uint64_t interval_us; /* between two changes that are applied */
     bool may_flap;        /* several servers may give several answers */
+    bool tells_changes;   /* until it fails, its last answer is true */
     /* |rest| is the text behind "scheme:" in all of these. */
     bool (*is_valid)(const char *rest, char *error, size_t size);
     enum status (*open)(struct source *source, const char *rest,

@@ -48,7 +48,7 @@ enum lookup_outcome {
 struct lookup_result {
     enum lookup_outcome outcome;
     const char *reason;        /* in words, unless LOOKUP_FOUND */
-    bool v4_failed, v6_failed; /* found, but one family's server failed */
+    bool v4_failed, v6_failed; /* found, but this family was not answered */
     struct dns_answer answer;  /* if LOOKUP_FOUND; the lookup's */
 };
 

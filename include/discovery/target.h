@@ -44,7 +44,8 @@ void target_name(const struct target *target, char *name, size_t size);
 struct targets_report {
     const struct endpoint *items; /* borrowed for the call */
     size_t count;
-    const char *failure; /* names that could not be resolved and why, or NULL */
+    const char *failure; /* names that could not be resolved and why, or that
+                          * there are too many; or NULL */
     bool all_failed;     /* every one: this tells nothing new */
 };
 

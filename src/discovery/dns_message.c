@@ -7,8 +7,6 @@
 enum {
     CLASS_IN = 1,
     MAX_RECORDS = 4096, /* more do not fit into a message that means well */
-    MAX_TARGETS = 512,
-    MAX_ADDRESSES = 1024,
     MAX_ALIASES = 16,
     MAX_NAME = 253, /* as text; 255 bytes in the message */
     POINTER = 0xc0
@@ -224,8 +222,6 @@ static bool read_address(const struct message *message,
 static void add_address(struct dns_answer *answer,
                         const struct address *address, size_t target)
 {
-    if (answer->address_count == MAX_ADDRESSES)
-        return;
     answer->addresses[answer->address_count++] =
         (struct dns_address){ .address = *address, .target = target };
 }
@@ -265,6 +261,23 @@ static void read_target(const struct message *message,
         answer->declined = true;
     else if (target->port != 0 && address_is_host_name(target->host))
         answer->target_count++;
+    else
+        answer->useless_count++;
+}
+
+/*
+ * Servers turn their lists around at each answer: in order, those that are too
+ * many for whoever asked are always the same.
+ */
+static int by_preference(const void *left, const void *right)
+{
+    const struct dns_target *a = left, *b = right;
+    int order;
+
+    if (a->priority != b->priority)
+        return a->priority < b->priority ? -1 : 1;
+    order = strcmp(a->host, b->host);
+    return order != 0 ? order : (a->port > b->port) - (a->port < b->port);
 }
 
 static void collect_targets(const struct message *message, const char *name,
@@ -273,13 +286,17 @@ static void collect_targets(const struct message *message, const char *name,
     for (size_t i = 0; i < message->answer_count; i++) {
         const struct record *record = &message->records[i];
 
-        if (record->type == DNS_SRV && answer->target_count < MAX_TARGETS &&
-            is_owner(message, record, name))
+        if (record->type == DNS_SRV && is_owner(message, record, name))
             read_target(message, record, answer);
     }
+    qsort(answer->targets, answer->target_count, sizeof(*answer->targets),
+          by_preference);
 }
 
-/* Addresses that came along with the targets spare us questions. */
+/*
+ * Addresses that came along with the targets spare us questions.  Of several
+ * targets of one name the first gets them.
+ */
 static void collect_target_addresses(const struct message *message,
                                      struct dns_answer *answer)
 {
@@ -299,6 +316,7 @@ static void collect_target_addresses(const struct message *message,
                 continue;
             note_ttl(&target->address_ttl_s, record->ttl_s);
             add_address(answer, &address, j);
+            break;
         }
     }
 }
@@ -309,9 +327,10 @@ static enum status collect(const struct message *message, enum dns_type type,
     char name[DNS_NAME];
     size_t end;
 
-    answer->addresses = calloc(MAX_ADDRESSES, sizeof(*answer->addresses));
-    if (type == DNS_SRV)
-        answer->targets = calloc(MAX_TARGETS, sizeof(*answer->targets));
+    answer->addresses = calloc(message->count + 1, sizeof(*answer->addresses));
+    if (type == DNS_SRV) /* the one behind the last is read into as well */
+        answer->targets =
+            calloc(message->answer_count + 1, sizeof(*answer->targets));
     if (!answer->addresses || (type == DNS_SRV && !answer->targets))
         return STATUS_NO_MEMORY;
     answer->ttl_s = UINT32_MAX;

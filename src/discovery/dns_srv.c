@@ -25,7 +25,8 @@ struct srv_watcher {
     struct loop_timer timer;
     struct backoff backoff;
     uint64_t asked_us;
-    bool failing; /* the last question for the records failed */
+    bool failing;         /* the last question for the records failed */
+    size_t useless_count; /* records of the last answer */
 };
 
 static bool srv_is_valid(const char *rest, char *error, size_t size)
@@ -42,7 +43,11 @@ static void on_targets(void *context, const struct targets_report *report)
 {
     struct srv_watcher *self = context;
 
-    if (!self->failing)
+    if (!self->failing && !report->failure && self->useless_count > 0)
+        source_answered(self->watcher.source, report->items, report->count,
+                        "the target of some SRV records is no name, or their "
+                        "port is 0");
+    else if (!self->failing)
         source_tell(self->watcher.source, report);
     else if (!report->all_failed && report->count > 0)
         source_revised(self->watcher.source, report->items, report->count);
@@ -118,6 +123,7 @@ static void on_lookup(void *context, const struct lookup_result *result)
         return;
     }
     self->failing = false;
+    self->useless_count = result->answer.useless_count;
     backoff_reset(&self->backoff);
     loop_timer_start(&self->timer,
                      backoff_refresh(result->answer.ttl_s, &self->random));

@@ -9,7 +9,9 @@
  * kernel could not tell, on a network's file system.
  *
  * A file is read when its writer has closed it or renamed it into place, or
- * else when nothing was written to it for two seconds: never half of it.
+ * else when nothing was written to it for two seconds: never half of it.  What
+ * happens to other names beside it may be such a swap of links, and so is
+ * looked at, but says nothing of a file that is being written.
  */
 #include "base/clock.h"
 #include "base/text.h"
@@ -33,15 +35,25 @@ static const int64_t quiet_us = 2 * (int64_t)CLOCK_SECOND;
 
 enum watched { DIRECTORY, REAL_DIRECTORY, ITSELF, WATCHED };
 
+/* What the events since it was read say of the file. */
+enum hint {
+    NOTHING,
+    BEING_WRITTEN,
+    MAY_BE_ANOTHER, /* and is whole then */
+    WRITTEN         /* whole, and new even if its times are the same */
+};
+
 struct file_watcher {
     struct watcher watcher;
     char *path;
     struct targets *targets;
     struct loop_watch events;
-    int fd;               /* inotify's; -1: there was none to have */
-    int watched[WATCHED]; /* -1: not watched */
+    int fd;                       /* inotify's; -1: there was none to have */
+    int watched[WATCHED];         /* -1: not watched */
+    char real_name[NAME_MAX + 1]; /* the last part of what links lead to */
     struct loop_timer timer;
-    bool is_whole;    /* whoever wrote it has finished */
+    bool is_due; /* the timer runs for events, and not again for more */
+    enum hint hint;
     bool failing;     /* the last reading failed */
     struct stat seen; /* as it was read; zeroed: not yet */
 };
@@ -163,15 +175,15 @@ static uint64_t look_at(struct file_watcher *self, int fd)
         fail(self, "not a regular file");
         return look_us;
     }
-    if (same_file(&about, &self->seen))
+    if (self->hint != WRITTEN && same_file(&about, &self->seen))
         return look_us;
-    if (!self->is_whole && age_us(&about) < quiet_us)
+    if (self->hint < MAY_BE_ANOTHER && age_us(&about) < quiet_us)
         return (uint64_t)(quiet_us - age_us(&about)) + merge_us;
     self->seen = about;
     if (read_whole(self, fd))
         return look_us;
     memset(&self->seen, 0, sizeof(self->seen));
-    self->is_whole = false;
+    self->hint = BEING_WRITTEN;
     return merge_us;
 }
 
@@ -183,6 +195,7 @@ static void on_timer(struct loop_timer *timer)
     uint64_t again_us = look_us;
     int fd;
 
+    self->is_due = false;
     watch_again(self); /* before reading: nothing is missed in between */
     fd = open(self->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
@@ -193,7 +206,7 @@ static void on_timer(struct loop_timer *timer)
         close(fd);
     }
     if (again_us == look_us)
-        self->is_whole = false;
+        self->hint = NOTHING;
     loop_timer_start(timer, again_us);
 }
 
@@ -229,7 +242,8 @@ static void watch_again(struct file_watcher *self)
     set_watch(self, DIRECTORY, dirname(path));
     set_watch(self, ITSELF, self->path);
     real = realpath(self->path, path);
-    if (real)
+    if (real && text_copy(self->real_name, sizeof(self->real_name),
+                          strrchr(real, '/') + 1))
         set_watch(self, REAL_DIRECTORY, dirname(real));
 }
 
@@ -239,24 +253,25 @@ static bool is_our_name(const struct file_watcher *self,
     const char *slash = strrchr(self->path, '/');
 
     return event->len == 0 ||
-           strcmp(event->name, slash ? slash + 1 : self->path) == 0;
+           strcmp(event->name, slash ? slash + 1 : self->path) == 0 ||
+           strcmp(event->name, self->real_name) == 0;
 }
 
-/* Something lies in place now that nobody has open for writing. */
-static bool says_whole(const struct file_watcher *self,
+/* False if |event| is nothing to us. */
+static bool take_event(struct file_watcher *self,
                        const struct inotify_event *event)
 {
-    if (event->mask & (IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE))
-        return true;
-    return (event->mask & IN_CLOSE_WRITE) && is_our_name(self, event);
-}
+    bool is_ours = is_our_name(self, event);
 
-/* What others do to other files in the directory is not for us. */
-static bool concerns_us(const struct file_watcher *self,
-                        const struct inotify_event *event)
-{
-    return !(event->mask & (IN_CLOSE_WRITE | IN_MODIFY)) ||
-           is_our_name(self, event);
+    if (!is_ours && (event->mask & (IN_CLOSE_WRITE | IN_MODIFY)))
+        return false;
+    if (is_ours && (event->mask & (IN_CLOSE_WRITE | IN_MOVED_TO)))
+        self->hint = WRITTEN;
+    else if (is_ours && (event->mask & (IN_CREATE | IN_MODIFY)))
+        self->hint = BEING_WRITTEN;
+    else if (!is_ours && self->hint == NOTHING)
+        self->hint = MAY_BE_ANOTHER;
+    return true;
 }
 
 static void on_events(struct loop_watch *events, unsigned what)
@@ -277,17 +292,13 @@ static void on_events(struct loop_watch *events, unsigned what)
                 (const struct inotify_event *)(const void *)(bytes + at);
 
             event = *here;
-            if (!concerns_us(self, here))
-                continue;
-            concerned = true;
-            if (says_whole(self, here))
-                self->is_whole = true;
-            else if (here->mask & IN_MODIFY)
-                self->is_whole = false;
+            concerned = take_event(self, here) || concerned;
         }
     }
-    if (concerned)
+    if (concerned && !self->is_due) {
+        self->is_due = true;
         loop_timer_start(&self->timer, merge_us);
+    }
 }
 
 /* ---- life ---- */
@@ -342,7 +353,7 @@ static enum status file_open(struct source *source, const char *rest,
         return STATUS_NO_MEMORY;
     }
     start_events(self, world->loop);
-    self->is_whole = true;
+    self->hint = WRITTEN;
     on_timer(&self->timer);
     *watcher = &self->watcher;
     return STATUS_OK;
@@ -356,6 +367,7 @@ static void file_doubt(struct watcher *watcher)
 const struct source_kind file_kind = { .scheme = "file",
                                        .form = "file:PATH",
                                        .interval_us = 100 * CLOCK_MS,
+                                       .tells_changes = true,
                                        .is_valid = file_is_valid,
                                        .open = file_open,
                                        .close = file_close,

@@ -252,6 +252,20 @@ static struct instance *find_instance(struct mdns_watcher *self,
     return NULL;
 }
 
+/* What went with an interface, the oldest first, makes room. */
+static void make_room(struct mdns_watcher *self)
+{
+    LIST_EACH(&self->instances, node)
+    {
+        struct instance *instance = LIST_ITEM(node, struct instance, node);
+
+        if (!instance->resolver) {
+            free_instance(instance);
+            return;
+        }
+    }
+}
+
 static struct instance *new_instance(struct mdns_watcher *self,
                                      AvahiIfIndex interface,
                                      AvahiProtocol protocol, const char *name,
@@ -259,6 +273,8 @@ static struct instance *new_instance(struct mdns_watcher *self,
 {
     struct instance *instance;
 
+    if (self->count == MAX_INSTANCES)
+        make_room(self);
     if (self->count == MAX_INSTANCES)
         return NULL;
     instance = calloc(1, sizeof(*instance));
@@ -430,6 +446,7 @@ static enum status mdns_open(struct source *source, const char *rest,
 const struct source_kind mdns_kind = { .scheme = "mdns",
                                        .form = "mdns:_SERVICE._tcp",
                                        .interval_us = 100 * CLOCK_MS,
+                                       .tells_changes = true,
                                        .is_valid = mdns_is_valid,
                                        .open = mdns_open,
                                        .close = mdns_close };

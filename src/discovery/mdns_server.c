@@ -129,6 +129,14 @@ static void configure(const struct mdns_server *self, AvahiServerConfig *config)
     config->n_cache_entries_max = 4096;
 }
 
+static const char *reason_of(int error)
+{
+    return error == AVAHI_ERR_NO_NETWORK
+               ? "no socket could be bound to port 5353; is it taken by "
+                 "somebody who does not share it?"
+               : avahi_strerror(error);
+}
+
 static void begin(struct mdns_server *self)
 {
     AvahiServerConfig config;
@@ -141,9 +149,7 @@ static void begin(struct mdns_server *self)
     avahi_server_config_free(&config);
     if (self->avahi)
         return;
-    LOG_LIMITED(1, LOG_WARNING, "mdns_failed",
-                log_text("reason", avahi_strerror(error)));
-    self->options.stopped(self->options.context, avahi_strerror(error));
+    self->options.stopped(self->options.context, reason_of(error));
     end(self);
 }
 

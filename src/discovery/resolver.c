@@ -4,6 +4,9 @@
  * channel of the moment; when all have ended, one result.
  *
  *   waiting --(fewer than MAX_ACTIVE)--> asked --(all parts ended)--> done
+ *
+ * Some networks drop all questions for AAAA: when one family was found and the
+ * other says nothing, that counts as failed before its question has ended.
  */
 #include "discovery/resolver.h"
 #include "base/clock.h"
@@ -14,10 +17,18 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { MAX_ACTIVE = 64, MAX_PARTS = 2, HOSTS_TTL_S = 30, MAX_HOSTS = 64 };
+enum {
+    MAX_ACTIVE = 64,
+    MAX_PARTS = 2,
+    HOSTS_TTL_S = 30,
+    MAX_HOSTS = 64,
+    HALF_TTL_S = 5 /* of an answer that lacks a family: about what it took */
+};
 
 /* How often we look whether the system's configuration has changed. */
 static const uint64_t look_again_us = CLOCK_SECOND;
+/* How much longer than one family the other may take. */
+static const uint64_t patience_us = 500 * CLOCK_MS;
 static const char system_configuration[] = "/etc/resolv.conf";
 
 struct server_set {
@@ -41,6 +52,7 @@ struct resolver {
 struct part {
     struct lookup *lookup;
     enum dns_type type;
+    bool has_ended;
     enum lookup_outcome outcome;
     const char *reason;
     struct dns_answer answer;
@@ -51,10 +63,11 @@ struct lookup {
     struct resolver *resolver;
     struct lookup_options options; /* its name is ours */
     char name[DNS_NAME];
-    bool cancelled;
+    bool cancelled; /* or its result was told: nobody waits for it */
     size_t part_count;
     size_t pending; /* parts that have not ended */
     struct part parts[MAX_PARTS];
+    struct loop_timer patience;
     struct loop_task finish;
 };
 
@@ -202,6 +215,7 @@ static void free_lookup(struct lookup *lookup)
 {
     list_remove(&lookup->node);
     loop_task_cancel(&lookup->finish);
+    loop_timer_stop(&lookup->patience);
     for (size_t i = 0; i < lookup->part_count; i++)
         dns_answer_clear(&lookup->parts[i].answer);
     free(lookup);
@@ -213,13 +227,19 @@ static void part_ended(struct part *part, enum lookup_outcome outcome,
     struct lookup *lookup = part->lookup;
     struct resolver *resolver = lookup->resolver;
 
+    part->has_ended = true;
     part->outcome = outcome;
     part->reason = reason;
-    if (--lookup->pending > 0)
+    if (--lookup->pending > 0) {
+        if (outcome == LOOKUP_FOUND)
+            loop_timer_start(&lookup->patience, patience_us);
         return;
+    }
     loop_schedule(resolver->options.loop, &resolver->sweep);
     loop_schedule(resolver->options.loop, &lookup->finish);
 }
+
+static const char no_record[] = "the name has no such record";
 
 static enum lookup_outcome outcome_of(const struct dns_answer *answer)
 {
@@ -229,10 +249,19 @@ static enum lookup_outcome outcome_of(const struct dns_answer *answer)
                                                             : LOOKUP_NOTHING;
 }
 
+static const char *reason_of(const struct dns_answer *answer,
+                             enum lookup_outcome outcome)
+{
+    if (outcome == LOOKUP_DECLINED)
+        return "there is decidedly no such service";
+    return answer->useless_count > 0 ? "the target of each SRV record is no "
+                                       "name, or its port is 0"
+                                     : no_record;
+}
+
 static void on_answer(void *context, int status, const uint8_t *bytes,
                       size_t length)
 {
-    static const char no_record[] = "the name has no such record";
     struct part *part = context;
     enum lookup_outcome outcome;
 
@@ -256,10 +285,7 @@ static void on_answer(void *context, int status, const uint8_t *bytes,
         part_ended(part, LOOKUP_FAILED, "the answer is malformed");
     } else {
         outcome = outcome_of(&part->answer);
-        part_ended(part, outcome,
-                   outcome == LOOKUP_DECLINED
-                       ? "there is decidedly no such service"
-                       : no_record);
+        part_ended(part, outcome, reason_of(&part->answer, outcome));
     }
 }
 
@@ -358,6 +384,28 @@ static void combine(struct lookup *lookup, struct lookup_result *result)
     result->answer = first->answer;
 }
 
+static void tell(struct lookup *lookup, struct lookup_result *result)
+{
+    lookup->cancelled = true;
+    lookup->options.done(lookup->options.context, result);
+}
+
+/* One family was found, of the other nothing is heard. */
+static void on_patience_timer(struct loop_timer *timer)
+{
+    struct lookup *lookup = CONTAINER_OF(timer, struct lookup, patience);
+    struct lookup_result result = { 0 };
+
+    if (lookup->cancelled || lookup->pending == 0)
+        return;
+    for (size_t i = 0; i < lookup->part_count; i++)
+        if (!lookup->parts[i].has_ended)
+            lookup->parts[i].outcome = LOOKUP_FAILED;
+    combine(lookup, &result);
+    result.answer.ttl_s = HALF_TTL_S;
+    tell(lookup, &result);
+}
+
 static void run_finish(struct loop_task *task)
 {
     struct lookup *lookup = CONTAINER_OF(task, struct lookup, finish);
@@ -370,7 +418,7 @@ static void run_finish(struct loop_task *task)
     ask_next(resolver);
     if (!lookup->cancelled) {
         combine(lookup, &result);
-        lookup->options.done(lookup->options.context, &result);
+        tell(lookup, &result);
     }
     free_lookup(lookup);
 }
@@ -387,6 +435,8 @@ struct lookup *lookup_start(struct resolver *resolver,
     lookup->options.name = lookup->name;
     list_init(&lookup->node);
     loop_task_init(&lookup->finish, run_finish);
+    loop_timer_init(resolver->options.loop, &lookup->patience,
+                    on_patience_timer);
     for (size_t i = 0; i < MAX_PARTS; i++)
         lookup->parts[i].lookup = lookup;
     if (!text_copy(lookup->name, sizeof(lookup->name), options->name)) {

@@ -30,6 +30,7 @@ static const uint64_t patience_us = CLOCK_SECOND;
 /* The disk follows a change this late, and an unchanged answer that seldom. */
 static const uint64_t save_delay_us = CLOCK_SECOND;
 static const int64_t save_again_s = 600;
+static const uint64_t save_retry_us = 10 * CLOCK_SECOND;
 
 struct source {
     const struct source_kind *kind;
@@ -46,6 +47,9 @@ struct source {
     uint64_t answered_us;
     int64_t answered_at;
     int64_t saved_at; /* 0: what is applied is not on disk */
+    bool is_saving;   /* the timer runs for something that has to be saved */
+    bool has_failed_to_save;
+    bool has_recalled; /* whatever came of it */
     bool is_stale;
     bool is_remembered;
     char failure[256];
@@ -183,30 +187,56 @@ static bool has_memory(const struct source *source)
            !(kind->is_fixed && kind->is_fixed(strchr(source->text, ':') + 1));
 }
 
+/* What a registry did not take back stands, however long ago it said so. */
+static void confirm(struct source *source)
+{
+    if (!source->kind->tells_changes || source->is_stale ||
+        !source->answered_us)
+        return;
+    source->answered_us = loop_now_us(source->options.world->loop);
+    source->answered_at = clock_wall_seconds();
+}
+
 static void save(struct source *source)
 {
     const char *directory = source->options.world->state_directory;
+    bool is_saved;
 
-    if (memory_save(directory, source->text, source->applied,
-                    source->answered_at) == STATUS_OK)
+    confirm(source);
+    if (source->saved_at == source->answered_at)
+        return;
+    errno = ENOMEM; /* unless it is something else */
+    is_saved = memory_save(directory, source->text, source->applied,
+                           source->answered_at) == STATUS_OK;
+    if (is_saved)
         source->saved_at = source->answered_at;
-    else
-        LOG_LIMITED(1, LOG_WARNING, "source_not_saved",
+    else if (!source->has_failed_to_save)
+        LOG_LIMITED(10, LOG_WARNING, "source_not_saved",
                     log_text("source", source->text),
                     log_text("state", directory),
                     log_text("reason", strerror(errno)));
+    source->has_failed_to_save = !is_saved;
 }
 
 static void on_save_timer(struct loop_timer *timer)
 {
-    save(CONTAINER_OF(timer, struct source, save_timer));
+    struct source *source = CONTAINER_OF(timer, struct source, save_timer);
+
+    save(source);
+    source->is_saving = source->has_failed_to_save;
+    if (source->is_saving)
+        loop_timer_start(timer, save_retry_us);
+    else if (source->kind->tells_changes)
+        loop_timer_start(timer, (uint64_t)save_again_s * CLOCK_SECOND);
 }
 
 static void save_later(struct source *source)
 {
-    if (has_memory(source) && !loop_timer_is_running(&source->save_timer) &&
-        source->answered_at - source->saved_at >= save_again_s)
-        loop_timer_start(&source->save_timer, save_delay_us);
+    if (!has_memory(source) || source->is_saving ||
+        source->answered_at - source->saved_at < save_again_s)
+        return;
+    source->is_saving = true;
+    loop_timer_start(&source->save_timer, save_delay_us);
 }
 
 static void recall(struct source *source)
@@ -215,8 +245,9 @@ static void recall(struct source *source)
     enum status status;
 
     loop_timer_stop(&source->patience_timer);
-    if (source->applied || !has_memory(source))
+    if (source->applied || source->has_recalled || !has_memory(source))
         return;
+    source->has_recalled = true;
     status = memory_load(source->options.world->state_directory, source->text,
                          clock_wall_seconds(), &memory);
     if (status == STATUS_PROTOCOL)
@@ -373,6 +404,7 @@ void source_failed(struct source *source, const char *format, ...)
         notify(source);
     }
     note_failure(source, text);
+    confirm(source);
     source->is_stale = true;
     recall(source);
 }

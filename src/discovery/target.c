@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_HOST_ADDRESSES = 64 };
+enum { MAX_HOST_ADDRESSES = ENDPOINTS_MAX };
 
 static const uint64_t settle_us = 500 * CLOCK_MS;
 /* However often it is doubted, a name is asked for once in this time. */
@@ -50,6 +50,7 @@ struct targets {
     struct list hosts;
     struct entry *entries;
     size_t count;
+    bool is_cut; /* there are more */
     struct loop_timer settle_timer;
     struct loop_task publish;
 };
@@ -69,6 +70,24 @@ bool target_make(struct target *target, const char *host, uint64_t port)
            text_copy(target->host, sizeof(target->host), host);
 }
 
+/* Whether |text| has a port, so that it is the host that is wrong. */
+static bool refuse_host(const char *text, char *error, size_t size)
+{
+    const char *colon = strrchr(text, ':');
+    int length = colon ? (int)(colon - text) : 0;
+    bool is_plain = true;
+    uint64_t port;
+
+    if (length == 0 || memchr(text, ':', (size_t)length) ||
+        !text_parse_number(colon + 1, 1, UINT16_MAX, &port))
+        return false;
+    for (int i = 0; i < length; i++)
+        is_plain = is_plain && (unsigned char)text[i] < 0x80;
+    text_format(error, size, "%.*s is neither an IP address nor a name%s",
+                length, text, is_plain ? "" : "; in DNS it begins with xn--");
+    return true;
+}
+
 bool target_parse(struct target *target, const char *text, char *error,
                   size_t size)
 {
@@ -84,18 +103,14 @@ bool target_parse(struct target *target, const char *text, char *error,
         text_format(error, size, "%s is not unix:/path", text);
         return false;
     }
-    if (!address_split(text, host, sizeof(host), &port)) {
+    if (address_split(text, host, sizeof(host), &port) &&
+        target_make(target, host, port))
+        return true;
+    if (!refuse_host(text, error, size))
         text_format(error, size,
                     "expected host:port, with a port from 1 to 65535, got %s",
                     text);
-        return false;
-    }
-    if (!target_make(target, host, port)) {
-        text_format(error, size, "%s is neither an IP address nor a name",
-                    host);
-        return false;
-    }
-    return true;
+    return false;
 }
 
 void target_name(const struct target *target, char *name, size_t size)
@@ -189,28 +204,36 @@ static size_t collect(const struct targets *targets, struct endpoint *items,
     return used;
 }
 
-/* How many endpoints collect() will find. */
-static size_t count_endpoints(const struct targets *targets)
+/* How many endpoints collect() will find; |is_cut|: and leave some out. */
+static size_t count_endpoints(const struct targets *targets, bool *is_cut)
 {
     size_t count = 0;
 
     for (size_t i = 0; i < targets->count; i++)
         count += targets->entries[i].host ? targets->entries[i].host->count : 1;
+    *is_cut = targets->is_cut || count > ENDPOINTS_MAX;
     return count < ENDPOINTS_MAX ? count : ENDPOINTS_MAX;
 }
 
 static void run_publish(struct loop_task *task)
 {
     struct targets *targets = CONTAINER_OF(task, struct targets, publish);
-    size_t max = count_endpoints(targets), failing;
     struct targets_report report = { 0 };
     struct endpoint *items;
+    size_t max, failing;
     char failure[512];
+    bool is_cut;
+
+    max = count_endpoints(targets, &is_cut);
 
     if (is_settling(targets) &&
         (max == 0 || loop_timer_is_running(&targets->settle_timer)))
         return;
     failing = count_failing(targets, failure, sizeof(failure));
+    if (failing == 0 && is_cut)
+        text_format(failure, sizeof(failure),
+                    "more than %d endpoints, the rest is left out",
+                    ENDPOINTS_MAX);
     items = calloc(max + 1, sizeof(*items));
     if (!items) {
         report.all_failed = true;
@@ -218,7 +241,7 @@ static void run_publish(struct loop_task *task)
     } else {
         report.items = items;
         report.count = collect(targets, items, max);
-        report.failure = failing > 0 ? failure : NULL;
+        report.failure = failure[0] ? failure : NULL;
         report.all_failed = failing > 0 && !has_fixed(targets) &&
                             failing == list_length(&targets->hosts);
     }
@@ -322,57 +345,74 @@ static size_t choose(struct address *addresses, size_t count)
     return count;
 }
 
-/* Replace the addresses of |host| by the |count| |addresses|. */
-static bool set_addresses(struct host *host, const struct address *addresses,
+static int by_bytes(const void *left, const void *right)
+{
+    const struct address *a = left, *b = right;
+
+    if (a->family != b->family)
+        return a->family < b->family ? -1 : 1;
+    return a->family == AF_INET
+               ? memcmp(&a->v4.sin_addr, &b->v4.sin_addr, 4)
+               : memcmp(&a->v6.sin6_addr, &b->v6.sin6_addr, 16);
+}
+
+/*
+ * Replace the addresses of |host| by the |count| |addresses|, which become
+ * its own.  Servers turn their lists around at each answer: in order, those
+ * that are too many are always the same.
+ */
+static void set_addresses(struct host *host, struct address *addresses,
                           size_t count)
 {
-    struct address *copy = calloc(count + 1, sizeof(*copy));
-
-    if (!copy)
-        return false;
-    memcpy(copy, addresses, count * sizeof(*copy));
+    qsort(addresses, count, sizeof(*addresses), by_bytes);
+    if (count > MAX_HOST_ADDRESSES)
+        count = MAX_HOST_ADDRESSES;
     free(host->addresses);
-    host->addresses = copy;
-    host->count = choose(copy, count);
+    host->addresses = addresses;
+    host->count = choose(addresses, count);
     host->settled = true;
     host->reason = NULL;
-    return true;
 }
 
 /* Those the answer has, and the old ones of a family that was not answered. */
-static size_t merge(const struct host *host, const struct lookup_result *result,
-                    struct address *addresses)
+static struct address *merge(const struct host *host,
+                             const struct lookup_result *result, size_t *count)
 {
-    size_t count = 0;
+    const struct dns_answer *answer = &result->answer;
+    struct address *addresses =
+        calloc(answer->address_count + host->count + 1, sizeof(*addresses));
 
-    for (size_t i = 0;
-         i < result->answer.address_count && count < MAX_HOST_ADDRESSES; i++)
-        addresses[count++] = result->answer.addresses[i].address;
-    for (size_t i = 0; i < host->count && count < MAX_HOST_ADDRESSES; i++) {
+    *count = 0;
+    for (size_t i = 0; addresses && i < answer->address_count; i++)
+        addresses[(*count)++] = answer->addresses[i].address;
+    for (size_t i = 0; addresses && i < host->count; i++) {
         sa_family_t family = host->addresses[i].family;
 
         if ((family == AF_INET && result->v4_failed) ||
             (family == AF_INET6 && result->v6_failed))
-            addresses[count++] = host->addresses[i];
+            addresses[(*count)++] = host->addresses[i];
     }
-    return count;
+    return addresses;
 }
 
 static void on_lookup(void *context, const struct lookup_result *result)
 {
-    struct address addresses[MAX_HOST_ADDRESSES];
     struct host *host = context;
     struct random *random = &host->targets->random;
+    struct address *addresses;
+    size_t count;
 
     host->lookup = NULL;
     if (result->outcome != LOOKUP_FOUND) {
         fail(host, result->reason);
         return;
     }
-    if (!set_addresses(host, addresses, merge(host, result, addresses))) {
+    addresses = merge(host, result, &count);
+    if (!addresses) {
         fail(host, "out of memory");
         return;
     }
+    set_addresses(host, addresses, count);
     backoff_reset(&host->backoff);
     loop_timer_start(&host->timer,
                      backoff_refresh(result->answer.ttl_s, random));
@@ -445,16 +485,20 @@ static void take_known(struct targets *targets, size_t index,
                        const struct dns_answer *known)
 {
     struct host *host = targets->entries[index].host;
-    struct address addresses[MAX_HOST_ADDRESSES];
+    struct address *addresses;
     size_t count = 0;
 
-    if (!host || index >= known->target_count)
+    if (!host || index >= known->target_count || known->address_count == 0)
         return;
-    for (size_t i = 0; i < known->address_count; i++)
-        if (known->addresses[i].target == index && count < MAX_HOST_ADDRESSES)
+    addresses = calloc(known->address_count, sizeof(*addresses));
+    for (size_t i = 0; addresses && i < known->address_count; i++)
+        if (known->addresses[i].target == index)
             addresses[count++] = known->addresses[i].address;
-    if (count == 0 || !set_addresses(host, addresses, count))
+    if (count == 0) {
+        free(addresses);
         return;
+    }
+    set_addresses(host, addresses, count);
     lookup_cancel(host->lookup);
     host->lookup = NULL;
     backoff_reset(&host->backoff);
@@ -467,9 +511,9 @@ enum status targets_set(struct targets *targets, const struct target *items,
                         size_t count, const struct dns_answer *known)
 {
     struct entry *entries;
-    bool complete = true;
+    bool complete = true, is_cut = count > TARGETS_MAX;
 
-    if (count > TARGETS_MAX)
+    if (is_cut)
         count = TARGETS_MAX;
     entries = calloc(count + 1, sizeof(*entries));
     if (!entries)
@@ -480,6 +524,7 @@ enum status targets_set(struct targets *targets, const struct target *items,
         free(targets->entries);
         targets->entries = entries;
         targets->count = count;
+        targets->is_cut = is_cut;
     } else {
         free(entries);
     }

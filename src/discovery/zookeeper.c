@@ -32,7 +32,6 @@ static const uint64_t retry_us = 2 * CLOCK_SECOND;
 struct child {
     struct list node;
     char name[MAX_CHILD];
-    bool listed;    /* by the list that is being read */
     bool fresh;     /* its data was read, and changes of it will be told */
     bool known;     /* its data was once understood: |member| */
     char error[96]; /* what is wrong with its data; "" */
@@ -46,6 +45,7 @@ struct zookeeper_watcher {
     struct targets *targets;
     struct list children;
     size_t count;
+    bool is_cut;      /* there are more */
     size_t under_way; /* requests without an answer yet */
     bool failing;
     char remark[512];        /* what is wrong with one of the children; "" */
@@ -142,6 +142,9 @@ static size_t collect(struct zookeeper_watcher *self, struct target *targets,
     size_t count = 0;
 
     self->remark[0] = '\0';
+    if (self->is_cut)
+        text_format(self->remark, sizeof(self->remark),
+                    "more than %d members, the rest is left out", MAX_CHILDREN);
     *complete = true;
     LIST_EACH(&self->children, node)
     {
@@ -301,35 +304,89 @@ static void on_path_event(zhandle_t *handle, int type, int state,
         list_later(context, list_pause_us);
 }
 
-static void take_name(struct zookeeper_watcher *self, const char *name)
+static int compare_names(const void *left, const void *right)
 {
-    struct child *child = find_child(self, name);
-
-    if (!child && is_member(name))
-        child = add_child(self, name);
-    if (!child)
-        return;
-    child->listed = true;
-    if (!child->fresh)
-        get_data(self, name);
+    return strcmp(*(const char *const *)left, *(const char *const *)right);
 }
 
-static void take_list(struct zookeeper_watcher *self,
-                      const struct String_vector *names)
+static int compare_children(const void *left, const void *right)
+{
+    const struct child *const *a = left, *const *b = right;
+
+    return strcmp((*a)->name, (*b)->name);
+}
+
+static int compare_name_and_child(const void *name, const void *child)
+{
+    return strcmp(name, (*(const struct child *const *)child)->name);
+}
+
+static void remove_unlisted(struct zookeeper_watcher *self,
+                            const char *const *names, size_t count)
 {
     LIST_EACH(&self->children, node)
     {
-        LIST_ITEM(node, struct child, node)->listed = false;
-    }
-    for (int32_t i = 0; i < names->count; i++)
-        take_name(self, names->data[i]);
-    LIST_EACH(&self->children, unlisted)
-    {
-        struct child *child = LIST_ITEM(unlisted, struct child, node);
+        struct child *child = LIST_ITEM(node, struct child, node);
+        const char *name = child->name;
 
-        if (!child->listed)
+        if (!bsearch(&name, names, count, sizeof(*names), compare_names))
             remove_child(self, child);
     }
+}
+
+static void take_name(struct zookeeper_watcher *self, const char *name,
+                      struct child *known)
+{
+    struct child *child = known;
+
+    if (!child && is_member(name)) {
+        self->is_cut = self->is_cut || self->count == MAX_CHILDREN;
+        child = add_child(self, name);
+    }
+    if (child && !child->fresh)
+        get_data(self, name);
+}
+
+static void add_listed(struct zookeeper_watcher *self, const char *const *names,
+                       size_t count)
+{
+    struct child *known[MAX_CHILDREN];
+    size_t known_count = 0;
+
+    LIST_EACH(&self->children, node)
+    {
+        known[known_count++] = LIST_ITEM(node, struct child, node);
+    }
+    qsort(known, known_count, sizeof(*known), compare_children);
+    self->is_cut = false;
+    for (size_t i = 0; i < count; i++) {
+        struct child **child = bsearch(names[i], known, known_count,
+                                       sizeof(*known), compare_name_and_child);
+
+        take_name(self, names[i], child ? *child : NULL);
+    }
+}
+
+/*
+ * Those that went first: they make room.  There may be very many names, so
+ * nothing here goes through all members for each of them.
+ */
+static void take_list(struct zookeeper_watcher *self,
+                      const struct String_vector *listed)
+{
+    size_t count = listed->count > 0 ? (size_t)listed->count : 0;
+    const char **names = calloc(count + 1, sizeof(*names));
+
+    if (!names) {
+        list_later(self, retry_us);
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        names[i] = listed->data[i];
+    qsort(names, count, sizeof(*names), compare_names);
+    remove_unlisted(self, names, count);
+    add_listed(self, names, count);
+    free(names);
 }
 
 static void on_exists(int code, const struct Stat *about, const void *context)
@@ -472,6 +529,7 @@ const struct source_kind zookeeper_kind = { .scheme = "zookeeper",
                                             .form =
                                                 "zookeeper:SERVER,SERVER/PATH",
                                             .interval_us = 50 * CLOCK_MS,
+                                            .tells_changes = true,
                                             .is_valid = zookeeper_is_valid,
                                             .open = zookeeper_start,
                                             .close = zookeeper_stop,

@@ -4,7 +4,8 @@
  *                  ANNOUNCEMENT NAME PORT
  *
  * Announces a service until standard input ends, and prints a line of JSON
- * whenever what became of it changes.
+ * whenever what became of it changes.  A line on standard input is a number:
+ * from now on that is the weight, and the port if it is above 10000.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -15,6 +16,7 @@
 #include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 struct announce {
@@ -22,6 +24,7 @@ struct announce {
     struct resolver_options resolver;
     struct source_world world;
     struct announcement *announcement;
+    struct announcement_options options;
     struct loop_watch input;
 };
 
@@ -42,15 +45,35 @@ static void on_changed(void *context, struct announcement *announcement)
     json_decref(line);
 }
 
+static void change(struct announce *announce, const char *line)
+{
+    uint64_t number;
+
+    if (!text_parse_number(line, 0, UINT16_MAX, &number))
+        return;
+    announce->options.weight = (uint16_t)number;
+    if (number > 10000)
+        announce->options.port = (uint16_t)number;
+    if (announcement_change(announce->announcement, &announce->options) !=
+        STATUS_OK)
+        loop_stop(announce->loop);
+}
+
 static void on_input(struct loop_watch *input, unsigned what)
 {
     struct announce *announce = CONTAINER_OF(input, struct announce, input);
-    char text[64];
+    char text[64], *rest, *line;
+    ssize_t length;
 
     (void)what;
-    while (read(STDIN_FILENO, text, sizeof(text)) > 0)
-        continue;
-    loop_stop(announce->loop);
+    while ((length = read(STDIN_FILENO, text, sizeof(text) - 1)) > 0) {
+        text[length] = '\0';
+        rest = text;
+        while ((line = strsep(&rest, "\n")))
+            change(announce, line);
+    }
+    if (length == 0)
+        loop_stop(announce->loop);
 }
 
 static int run(struct announce *announce, struct announcement_options *options)
@@ -71,6 +94,7 @@ static int run(struct announce *announce, struct announcement_options *options)
             STATUS_OK ||
         announcement_open(options, &announce->announcement) != STATUS_OK)
         return 1;
+    announce->options = *options;
     fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK);
     if (loop_watch_start(announce->loop, &announce->input, STDIN_FILENO,
                          on_input) != STATUS_OK)

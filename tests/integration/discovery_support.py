@@ -199,6 +199,7 @@ class DnsServer:
         self.rcode = NOERROR   # other than that: the answer to everything
         self.rcodes = {}       # the same by (name, type)
         self.silent = False    # takes questions and never answers
+        self.dropped = ()      # the same for these types only
         self.udp_limit = 1232  # a longer answer is cut and marked so
         self.raw = None        # function(question bytes) -> reply bytes
         self.queries = []      # (time, name, type, "udp" or "tcp")
@@ -239,7 +240,7 @@ class DnsServer:
         kind, = struct.unpack("!H", question[at + 1:at + 3])
         asked = question[12:at + 5]
         self.queries.append((time.monotonic(), name, kind, protocol))
-        if self.silent:
+        if self.silent or kind in self.dropped:
             return None
         if self.raw:
             return self.raw(question)

@@ -62,14 +62,23 @@ class Host:
         self.device = f"m{os.getpid() % 100000}v{next(_numbers)}"
         self.address = f"10.78.0.{number}"
         self.prefix = ["ip", "netns", "exec", self.name]
+        self.link = link
         self._daemon = self._bus = None
         run("ip", "netns", "add", self.name)
-        run("ip", "link", "add", self.device, "netns", self.name, "type",
-            "veth", "peer", "name", self.device, "netns", link)
-        run("ip", "-n", link, "link", "set", self.device, "master", "br0", "up")
         self.ip("link", "set", "lo", "up")
+        self.plug()
+
+    def plug(self):
+        run("ip", "link", "add", self.device, "netns", self.name, "type",
+            "veth", "peer", "name", self.device, "netns", self.link)
+        run("ip", "-n", self.link, "link", "set", self.device, "master", "br0",
+            "up")
         self.ip("addr", "add", f"{self.address}/24", "dev", self.device)
         self.up()
+
+    def unplug(self):
+        """The interface goes for good; another comes with plug()."""
+        self.ip("link", "del", self.device)
 
     def ip(self, *words):
         return run("ip", "-n", self.name, *words)
@@ -178,11 +187,12 @@ s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, int(sys.argv[2]))
 s.bind((sys.argv[1], 5353))
 for _ in range(3):
-    s.sendto(bytes.fromhex(sys.argv[3]), ("224.0.0.251", 5353))
+    for packet in sys.argv[3:]:
+        s.sendto(bytes.fromhex(packet), ("224.0.0.251", 5353))
 """
 
 
-def send(host, packet, ttl=255):
-    """Multicast |packet| from |host|, as it is."""
+def send(host, *packets, ttl=255):
+    """Multicast |packets| from |host|, as they are."""
     run(*host.prefix, "/usr/bin/python3", "-c", SEND, host.address, str(ttl),
-        packet.hex())
+        *(packet.hex() for packet in packets))

@@ -154,6 +154,26 @@ def test_one_failing_family_keeps_its_addresses(dns):
         source.wait_for("127.0.0.3:6379", "[::1]:6379")
 
 
+@pytest.mark.parametrize("dropped, kept", [(AAAA, A), (A, AAAA)])
+def test_a_family_whose_questions_are_dropped_is_not_waited_for(dns, dropped,
+                                                                kept):
+    dns.records[("db.test", A)] = [(1, a("127.0.0.2"))]
+    dns.records[("db.test", AAAA)] = [(1, aaaa("::1"))]
+    dns.dropped = (dropped,)
+    wanted = "127.0.0.2:6379" if kept == A else "[::1]:6379"
+    with watch(dns, "dns:db.test:6379") as source:
+        source.wait_for(wanted, timeout=3)  # a question ends after 4.5 s
+        source.stays(lambda line: addresses(line) == [wanted], 1)
+        before = dns.count(kept)
+        source.stays(lambda line: addresses(line) == [wanted], 5)
+        assert dns.count(kept) - before <= 2
+        dns.dropped = ()
+        source.wait_for("127.0.0.2:6379", "[::1]:6379", timeout=10)
+        # And what was known of a family stays when it falls silent.
+        dns.dropped = (dropped,)
+        source.stays(lambda line: len(addresses(line)) == 2, 3)
+
+
 def test_the_second_name_server_is_asked_when_the_first_is_dead(dns):
     dns.set_a("db.test", "127.0.0.2")
     with DnsServer() as dead:
@@ -283,6 +303,20 @@ def test_a_dot_says_that_there_is_no_such_service(dns):
         source.wait_for("127.0.0.2:6379", timeout=5)
 
 
+def test_records_of_no_use_are_said(dns):
+    dns.set_a("db.test", "127.0.0.2")
+    dns.set_srv(NAME, (0, 1, 6379, "127.0.0.9"), (0, 1, 0, "db.test"))
+    with watch(dns, f"dns+srv:{NAME}") as source:
+        line = source.wait(lambda line: line["stale"])
+        assert "the target of each SRV record is no name" in line["failure"]
+        dns.set_srv(NAME, (0, 1, 6379, "127.0.0.9"), (0, 1, 1, "db.test"))
+        line = source.wait_for("127.0.0.2:1")
+        assert line["failure"].startswith("the target of some SRV records")
+        assert source.has_logged("source_incomplete", "some SRV records")
+        dns.set_srv(NAME, (0, 1, 1, "db.test"))
+        source.wait(lambda line: line["failure"] == "")
+
+
 def test_a_target_that_does_not_resolve_leaves_the_others(dns):
     dns.set_srv(NAME, (0, 1, 6379, "db-1.test"), (0, 1, 6379, "gone.test"))
     dns.set_a("db-1.test", "127.0.0.2")
@@ -372,3 +406,43 @@ def test_a_fast_answer_comes_before_the_memory(dns, tmp_path):
         source.wait_for("127.0.0.3:1")
         assert all(addresses(line) == ["127.0.0.3:1"]
                    for line in source.lines)
+
+
+def check_turning(dns, text, count, turn):
+    """However the server turns its list, all of it is one answer."""
+    with watch(dns, text) as source:
+        source.wait(lambda line: len(line["endpoints"]) == count)
+        for number in range(1, 4):
+            turn(number * 37)
+            before = dns.count()
+            while dns.count() == before:
+                time.sleep(0.05)
+        time.sleep(1.5)
+        source.now()
+        assert len(source.logged("source_changed")) == 1
+
+
+def test_a_name_of_many_addresses_does_not_flap(dns):
+    ips = [f"127.0.1.{i}" for i in range(200)]
+
+    def turn(by):
+        dns.set_a("db.test", *ips[by:], *ips[:by])
+
+    turn(0)
+    check_turning(dns, "dns:db.test:6379", len(ips), turn)
+
+
+@pytest.mark.parametrize("count", [600, 1200])
+def test_a_service_of_many_targets_does_not_flap(dns, count):
+    entries = [(0, 1, 1000 + i, "h.test") for i in range(count)]
+    dns.set_a("h.test", "127.0.0.2", ttl=60)
+
+    def turn(by):
+        dns.set_srv("_a._tcp", *entries[by:], *entries[:by])
+
+    turn(0)
+    # Of more than 1024 the rest is left out, and always the same.
+    check_turning(dns, "dns+srv:_a._tcp", min(count, 1024), turn)
+    with watch(dns, "dns+srv:_a._tcp") as source:
+        line = source.wait(lambda line: line["endpoints"])
+        assert ("more than 1024" in line["failure"]) == (count > 1024)

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """file: followed through everything that happens to files."""
+import contextlib
 import json
 import os
 import pathlib
+import threading
 import time
 
 import pytest
@@ -209,3 +211,138 @@ def test_a_missing_file_is_remembered_after_a_restart(path, tmp_path):
     with Watch(f"file:{path}", "--state", state) as source:
         line = source.wait_for("127.0.0.2:1")
         assert line["remembered"]
+
+
+@contextlib.contextmanager
+def noise(directory):
+    """Somebody makes and deletes files beside ours, without a pause."""
+    over = threading.Event()
+
+    def go_on():
+        other = directory / "other"
+        while not over.is_set():
+            other.write_text("x")
+            other.unlink()
+            time.sleep(0.002)
+
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_a_directory_that_is_never_quiet_hides_no_change(path):
+    with Watch(f"file:{path}") as source, noise(path.parent):
+        source.wait_for("127.0.0.2:1")
+        time.sleep(0.3)
+        replace(path, "127.0.0.3:1\n")
+        source.wait_for("127.0.0.3:1", timeout=3)
+
+
+def test_a_file_that_is_deleted_and_written_anew_is_waited_for(path):
+    with Watch(f"file:{path}") as source:
+        source.wait_for("127.0.0.2:1")
+        path.unlink()
+        with path.open("w") as out:
+            for ip in (3, 4):
+                out.write(f"127.0.0.{ip}:1\n")
+                out.flush()
+                source.stays(lambda line: addresses(line) == ["127.0.0.2:1"],
+                             0.5)
+        source.wait_for("127.0.0.3:1", "127.0.0.4:1", timeout=1)
+
+
+def test_what_others_rename_does_not_make_half_a_file_whole(path):
+    with Watch(f"file:{path}") as source:
+        source.wait_for("127.0.0.2:1")
+        with path.open("w") as out:
+            for ip in (3, 4):
+                out.write(f"127.0.0.{ip}:1\n")
+                out.flush()
+                time.sleep(0.05)
+                replace(path.parent / "other", "x")
+                (path.parent / "other").unlink()
+                source.stays(lambda line: addresses(line) == ["127.0.0.2:1"],
+                             0.5)
+        source.wait_for("127.0.0.3:1", "127.0.0.4:1", timeout=1)
+
+
+def test_a_change_that_no_time_tells_is_seen(path):
+    # On a file system that knows seconds only, two changes look like one.
+    os.utime(path, ns=(0, 10 ** 18))
+    with Watch(f"file:{path}") as source:
+        source.wait_for("127.0.0.2:1")
+        path.write_text("127.0.0.3:1\n")
+        os.utime(path, ns=(0, 10 ** 18))
+        source.wait_for("127.0.0.3:1", timeout=2)
+
+
+def saved(state):
+    """What is on disk; None: nothing yet."""
+    for path in state.glob("source-*.json"):
+        return json.loads(path.read_text())
+    return None
+
+
+def wait_saved(state, wanted, timeout=15):
+    end = time.monotonic() + timeout
+    while not ((memory := saved(state)) and wanted(memory)):
+        assert time.monotonic() < end, memory
+        time.sleep(0.05)
+    return memory
+
+
+def test_an_answer_nobody_took_back_is_as_good_as_new(path, tmp_path):
+    # Else a list that rightly never changes would be too old to be
+    # remembered, one day.
+    state = tmp_path / "state"
+    with Watch(f"file:{path}", "--state", str(state)) as source:
+        first = wait_saved(state, lambda memory: True)["answered"]
+        time.sleep(2.5)
+    assert saved(state)["answered"] >= first + 2
+    with Watch(f"file:{path}", "--state", str(state)) as source:
+        source.wait_for("127.0.0.2:1")
+        time.sleep(2.5)
+        path.unlink()
+        gone = time.time()
+        line = source.wait(lambda line: line["stale"])
+        assert line["answered_at"] >= int(gone) - 1
+        time.sleep(2.5)
+    # Since then it is not.
+    assert saved(state)["answered"] <= gone + 2
+
+
+def test_a_change_is_saved_soon(path, tmp_path):
+    state = tmp_path / "state"
+    with Watch(f"file:{path}", "--state", str(state)):
+        wait_saved(state, lambda memory: True)
+        replace(path, "127.0.0.3:1\n")
+        wait_saved(state, lambda memory: memory["endpoints"][0]["address"] ==
+                   "127.0.0.3:1", timeout=5)
+
+
+def test_what_could_not_be_saved_is_saved_later(path, tmp_path):
+    state = tmp_path / "state"
+    state.write_text("in the way")
+    with Watch(f"file:{path}", "--state", str(state)) as source:
+        assert source.has_logged("source_not_saved", f"file:{path}",
+                                 "Not a directory", timeout=5)
+        state.unlink()
+        wait_saved(state, lambda memory: True, timeout=15)
+        assert len(source.logged("source_not_saved")) == 1
+
+
+def test_a_damaged_memory_is_told_once(path, tmp_path):
+    state = tmp_path / "state"
+    with Watch(f"file:{path}", "--state", str(state)):
+        wait_saved(state, lambda memory: True)
+    memory, = state.iterdir()
+    memory.write_text("{")
+    path.unlink()
+    with Watch(f"file:{path}", "--state", str(state)) as source:
+        assert source.has_logged("source_memory_damaged")
+        time.sleep(7)  # we look for the file every five
+        assert len(source.logged("source_memory_damaged")) == 1

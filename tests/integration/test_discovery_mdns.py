@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """mdns: between network namespaces, with avahi and with ourselves."""
+import subprocess
 import time
 
 import pytest
@@ -200,6 +201,57 @@ def test_our_own_link_going_down_takes_nobody_away(hosts):
         here.up()
         source.wait(lambda line: not line["stale"] and
                     addresses(line) == [f"{there.address}:7411"], timeout=10)
+
+
+BLOCK = """
+import socket
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+s.bind(("::", 5353))
+print("bound", flush=True)
+input()
+"""
+
+
+def test_a_port_that_is_taken_is_said_and_tried_again(hosts):
+    here, there = hosts
+    blocker = subprocess.Popen([*here.prefix, "/usr/bin/python3", "-c", BLOCK],
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert blocker.stdout.readline() == b"bound\n"
+    with watch(here) as source, announce(there, "db-1", 7411) as one:
+        line = source.wait(lambda line: line["stale"])
+        assert "port 5353" in line["failure"]
+        assert source.has_logged("source_failed", TEXT, "port 5353")
+        one.wait_announced()
+        blocker.communicate(b"\n")
+        source.wait_for(f"{there.address}:7411", timeout=15)
+        # Every warning says of which source it is.
+        warnings = source.logged(" warning ")
+        assert warnings == source.logged(" warning ", f"source={TEXT}")
+
+
+def test_interfaces_that_come_and_go_leave_room(hosts):
+    # Those seen through an interface that is gone for good are kept as long
+    # as nobody needs their place.
+    here, there = hosts
+
+    def packets(names):
+        return [announcement(SERVICE, name, "db", there.address, 7411, ttl=75)
+                for name in names]
+
+    many = packets(f"db-{i}" for i in range(100))
+    with watch(here) as source:
+        for number in range(6):
+            if number > 0:
+                here.unplug()
+                here.plug()
+            one = announcement(SERVICE, f"one-{number}", f"h{number}",
+                               f"10.78.0.{100 + number}", 7411)
+            end = time.monotonic() + 20
+            while f"10.78.0.{100 + number}:7411" not in source.addresses():
+                assert time.monotonic() < end, number
+                send(there, *many, one)
+                time.sleep(0.3)
 
 
 def test_what_was_known_survives_a_restart(hosts, tmp_path):

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import pathlib
 import re
 import signal
 import socket
@@ -282,6 +283,55 @@ def test_a_thousand_members(server, client):
             client.delete(f"{PATH}/m{i:04}")
         source.wait(lambda line: len(line["endpoints"]) == 500, timeout=10)
         assert len(source.logged("source_changed")) < 100
+
+
+def test_of_too_many_members_the_rest_is_left_out(server, client):
+    for i in range(1030):
+        client.create(f"{PATH}/m{i:04}", nerve(1000 + i))
+    with watch(server) as source:
+        line = source.wait(lambda line: len(line["endpoints"]) == 1024,
+                           timeout=10)
+        assert "more than 1024 members" in line["failure"]
+        for i in range(6):
+            client.delete(f"{PATH}/m{i:04}")
+        source.wait(lambda line: len(line["endpoints"]) == 1024 and
+                    line["failure"] == "", timeout=10)
+
+
+def seconds_used(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().split()
+    return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_twenty_thousand_children_do_not_keep_us_from_anything(server, client):
+    client.create_all("/many")
+    for i in range(20000):
+        client.create(f"/many/child-of-a-long-name-{i:06}", nerve(1000 + i))
+    with watch(server, path="/many") as source:
+        source.wait(lambda line: len(line["endpoints"]) == 1024, timeout=20)
+        before = seconds_used(source.process.pid)
+        for i in range(20):
+            client.create(f"/many/another-{i}", nerve(900 + i))
+            time.sleep(0.1)
+        source.stays(lambda line: not line["stale"], 2)
+        used = seconds_used(source.process.pid) - before
+        assert used < 0.7  # of four
+
+
+def test_members_that_were_all_replaced_meanwhile_are_found(server, client):
+    for i in range(800):
+        client.create(f"{PATH}/a{i:04}", nerve(1000 + i))
+    with watch(server) as source:
+        source.wait(lambda line: len(line["endpoints"]) == 800, timeout=10)
+        source.process.send_signal(signal.SIGSTOP)
+        for i in range(800):
+            client.delete(f"{PATH}/a{i:04}")
+            client.create(f"{PATH}/b{i:04}", nerve(3000 + i))
+        source.process.send_signal(signal.SIGCONT)
+        line = source.wait(lambda line: len(line["endpoints"]) == 800 and
+                           "127.0.0.2:3000" in addresses(line), timeout=20)
+        assert all(int(item["address"].split(":")[1]) >= 3000
+                   for item in line["endpoints"])
 
 
 def test_an_outage_changes_nothing(tmp_path):

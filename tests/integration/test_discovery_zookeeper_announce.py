@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: MIT
 """Announcing ourselves in a real ZooKeeper."""
+import contextlib
 import json
+import random
 import signal
 import time
 
 import pytest
 
 from discovery_support import Announce, Watch
-from zookeeper_support import ANYONE, Client, Server, ZooKeeperError
+from zookeeper_support import (ANYONE, Client, Proxy, Server,
+                               ZooKeeperError)
 
 PATH = "/announced/redis"
 
@@ -145,6 +148,50 @@ def test_a_registry_that_restarts_is_told_again(tmp_path):
             client.close()
     finally:
         server.stop()
+
+
+def disturb(proxy, how, chance):
+    """What befalls a change that was just told."""
+    time.sleep(chance.random() * 0.03)
+    if how == "cut":
+        proxy.cut()
+    elif how == "hang":
+        proxy.held = True
+        time.sleep(1)
+    elif how == "expire":
+        proxy.held = True
+        proxy.cut()
+        time.sleep(2.5)  # the session may be silent for two seconds
+        proxy.cut()
+    proxy.held = False
+
+
+def test_a_change_reaches_a_registry_that_is_lost_at_any_moment(server,
+                                                                client):
+    chance = random.Random(4)
+    proxy = Proxy(server.port)
+    text = f"zookeeper:{proxy.address}{PATH}"
+    with contextlib.closing(proxy), Announce(text, "web-1", 7411) as one:
+        one.wait_announced()
+        for number in range(1, 13):
+            how = ("cut", "hang", "expire", "answer", "calm")[number % 5]
+            told = number + (20000 if number % 2 else 0)  # the port as well
+            if how == "answer":
+                proxy.cut_after = chance.randrange(1, 200)
+            one.say(str(told))
+            disturb(proxy, how, chance)
+            end = time.monotonic() + 25
+            while True:
+                with contextlib.suppress(ZooKeeperError):
+                    found = json.loads(client.get(f"{PATH}/web-1"))
+                    if found["weight"] == told:
+                        break
+                assert time.monotonic() < end, (number, how, found)
+                time.sleep(0.02)
+            assert told < 20000 or found["port"] == told
+        proxy.cut_after = None
+        one.wait_announced(timeout=15)
+    assert client.children(PATH) == []
 
 
 def test_a_password_protects_what_was_made(server, client, tmp_path):

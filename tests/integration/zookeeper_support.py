@@ -97,6 +97,65 @@ def start_ensemble(directory):
     return servers
 
 
+class Proxy:
+    """Stands before a server: passes on, holds back, cuts."""
+
+    def __init__(self, port):
+        self.target = port
+        self.held = False
+        self.cut_after = None  # so many more bytes from the server
+        self.pairs = []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                near, _ = self.listener.accept()
+                far = socket.create_connection(("127.0.0.1", self.target))
+            except OSError:
+                return
+            self.pairs.append((near, far))
+            for ends in ((near, far), (far, near)):
+                threading.Thread(target=self._pass_on, args=ends,
+                                 daemon=True).start()
+
+    def _pass_on(self, source, sink):
+        is_answer = (sink, source) in self.pairs
+        try:
+            while piece := source.recv(4096):
+                while self.held:
+                    time.sleep(0.01)
+                if is_answer and self.cut_after is not None:
+                    piece = piece[:self.cut_after]
+                    self.cut_after -= len(piece)
+                sink.sendall(piece)
+                if is_answer and self.cut_after == 0:
+                    self.cut_after = None
+                    break
+        except OSError:
+            pass
+        self._end(source, sink)
+
+    @staticmethod
+    def _end(*ends):
+        for end in ends:
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def cut(self):
+        for pair in self.pairs:
+            self._end(*pair)
+        self.pairs = []
+
+    def close(self):
+        self.listener.close()
+        self.cut()
+
+
 class ZooKeeperError(Exception):
     pass
 

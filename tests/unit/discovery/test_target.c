@@ -35,6 +35,33 @@ static void a_target_is_a_host_and_a_port(void **state)
     assert_false(parse(&target, "unix:"));
 }
 
+static void assert_error(const char *text, const char *expected)
+{
+    struct target target;
+    char error[256] = "";
+
+    assert_false(target_parse(&target, text, error, sizeof(error)));
+    assert_string_equal(error, expected);
+}
+
+static void what_is_wrong_is_said_of_the_host_or_of_the_port(void **state)
+{
+    (void)state;
+    assert_error("1.2.3:80", "1.2.3 is neither an IP address nor a name");
+    assert_error("a..b:80", "a..b is neither an IP address nor a name");
+    assert_error("b\xc3\xbc"
+                 "cher.test:80",
+                 "b\xc3\xbc"
+                 "cher.test is neither an IP address nor a name; "
+                 "in DNS it begins with xn--");
+    assert_error("db:0",
+                 "expected host:port, with a port from 1 to 65535, got db:0");
+    assert_error("::1:80",
+                 "expected host:port, with a port from 1 to 65535, got ::1:80");
+    assert_error(":80",
+                 "expected host:port, with a port from 1 to 65535, got :80");
+}
+
 static void a_target_made_of_parts_is_checked_too(void **state)
 {
     struct target target;
@@ -205,6 +232,7 @@ static void a_set_may_go_while_names_are_asked_for(void **state)
 }
 
 RUN_TESTS(TEST(a_target_is_a_host_and_a_port),
+          TEST(what_is_wrong_is_said_of_the_host_or_of_the_port),
           TEST(a_target_made_of_parts_is_checked_too),
           TEST(its_name_is_what_the_operator_knows),
           TEST(addresses_need_nobody_to_ask),
