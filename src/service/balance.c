@@ -101,10 +101,18 @@ bool balance_is_short(const struct balance_rule *rule,
     return true;
 }
 
-static bool is_in(const struct tier *tier, const struct candidate *candidate)
+/* Which of them count. */
+static void mark(const struct tier *tier, struct candidate *candidates,
+                 size_t count)
 {
-    return candidate->usable && candidate->priority <= tier->priority &&
-           (candidate->weight > 0 || !tier->weighted);
+    for (size_t i = 0; i < count; i++) {
+        struct candidate *candidate = &candidates[i];
+
+        candidate->is_in_turn =
+            tier->count > 0 && candidate->priority <= tier->priority;
+        candidate->counts = candidate->is_in_turn && candidate->usable &&
+                            (candidate->weight > 0 || !tier->weighted);
+    }
 }
 
 static int64_t weight_of(const struct candidate *candidate)
@@ -124,14 +132,13 @@ static bool is_richer(const struct candidate *a, const struct candidate *b)
  * by an order that each pool has drawn, or all who begin would begin at the
  * same one.
  */
-static size_t round_robin(struct candidate *candidates, size_t count,
-                          const struct tier *tier)
+static size_t round_robin(struct candidate *candidates, size_t count)
 {
     size_t chosen = BALANCE_NONE;
     int64_t total = 0;
 
     for (size_t i = 0; i < count; i++) {
-        if (!is_in(tier, &candidates[i]))
+        if (!candidates[i].counts)
             continue;
         candidates[i].current += weight_of(&candidates[i]);
         total += weight_of(&candidates[i]);
@@ -153,33 +160,30 @@ static bool is_less_loaded(const struct candidate *a, const struct candidate *b)
 
 /* Ties go to whoever comes first from a random start. */
 static size_t least_loaded(const struct candidate *candidates, size_t count,
-                           const struct tier *tier, uint64_t random)
+                           uint64_t random)
 {
-    size_t chosen = BALANCE_NONE;
+    size_t chosen = BALANCE_NONE, i = (size_t)(random % count);
 
-    for (size_t n = 0; n < count; n++) {
-        size_t i = (size_t)((random + n) % count);
-
-        if (is_in(tier, &candidates[i]) &&
+    for (size_t n = 0; n < count; n++, i = i + 1 == count ? 0 : i + 1)
+        if (candidates[i].counts &&
             (chosen == BALANCE_NONE ||
              is_less_loaded(&candidates[i], &candidates[chosen])))
             chosen = i;
-    }
     return chosen;
 }
 
 /* One of the tier, with chances by weight. */
 static size_t pick(const struct candidate *candidates, size_t count,
-                   const struct tier *tier, uint64_t random)
+                   uint64_t random)
 {
     uint64_t total = 0;
 
     for (size_t i = 0; i < count; i++)
-        if (is_in(tier, &candidates[i]))
+        if (candidates[i].counts)
             total += (uint64_t)weight_of(&candidates[i]);
     random = total ? random % total : 0;
     for (size_t i = 0; i < count; i++) {
-        if (!is_in(tier, &candidates[i]))
+        if (!candidates[i].counts)
             continue;
         if (random < (uint64_t)weight_of(&candidates[i]))
             return i;
@@ -201,15 +205,15 @@ static uint64_t cost(const struct candidate *candidate)
 
 /* The better of two picked at random: nearly the best, without a herd. */
 static size_t two_choices(const struct candidate *candidates, size_t count,
-                          const struct tier *tier, uint64_t random)
+                          uint64_t random)
 {
-    size_t first = pick(candidates, count, tier, mix(random));
+    size_t first = pick(candidates, count, mix(random));
     size_t second = first;
 
     if (first == BALANCE_NONE)
         return first;
     for (uint64_t n = 1; n < 8 && second == first; n++)
-        second = pick(candidates, count, tier, mix(random + n));
+        second = pick(candidates, count, mix(random + n));
     return cost(&candidates[second]) < cost(&candidates[first]) ? second
                                                                 : first;
 }
@@ -220,7 +224,7 @@ static size_t two_choices(const struct candidate *candidates, size_t count,
  * w draws w times as likely, by w draws of which the best counts.
  */
 static size_t by_hash(const struct candidate *candidates, size_t count,
-                      const struct tier *tier, uint64_t client)
+                      uint64_t client)
 {
     enum { MAX_DRAWS = 16 };
     size_t chosen = BALANCE_NONE;
@@ -228,12 +232,12 @@ static size_t by_hash(const struct candidate *candidates, size_t count,
     int64_t heaviest = 1;
 
     for (size_t i = 0; i < count; i++)
-        if (is_in(tier, &candidates[i]) && weight_of(&candidates[i]) > heaviest)
+        if (candidates[i].counts && weight_of(&candidates[i]) > heaviest)
             heaviest = weight_of(&candidates[i]);
     for (size_t i = 0; i < count; i++) {
         int64_t draws;
 
-        if (!is_in(tier, &candidates[i]))
+        if (!candidates[i].counts)
             continue;
         draws = weight_of(&candidates[i]);
         if (heaviest > MAX_DRAWS) /* in proportion, at least one */
@@ -257,22 +261,18 @@ size_t balance_choose(const struct balance_rule *rule,
 {
     struct tier tier = tiers_that_count(rule, candidates, count);
 
-    for (size_t i = 0; i < count; i++) {
-        candidates[i].is_in_turn =
-            tier.count > 0 && candidates[i].priority <= tier.priority;
-        candidates[i].counts = is_in(&tier, &candidates[i]);
-    }
+    mark(&tier, candidates, count);
     if (tier.count == 0)
         return BALANCE_NONE;
     switch (rule->balance) {
     case BALANCE_ROUND_ROBIN:
-        return round_robin(candidates, count, &tier);
+        return round_robin(candidates, count);
     case BALANCE_LEAST_LOADED:
-        return least_loaded(candidates, count, &tier, random);
+        return least_loaded(candidates, count, random);
     case BALANCE_TWO_CHOICES:
-        return two_choices(candidates, count, &tier, random);
+        return two_choices(candidates, count, random);
     case BALANCE_HASH:
-        return by_hash(candidates, count, &tier, client);
+        return by_hash(candidates, count, client);
     }
     return BALANCE_NONE;
 }

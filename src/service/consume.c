@@ -32,6 +32,15 @@ struct tunnel *consume_tunnel(const struct place *place)
     return place->peer ? peer_tunnel(place->peer) : NULL;
 }
 
+/* As it was found when the tunnel came up or the policy changed. */
+static bool is_accepted(const struct service *service,
+                        const struct place *place, const struct tunnel *tunnel)
+{
+    if (place->vetted == tunnel_number(tunnel))
+        return place->is_accepted;
+    return service_matches(&service->options.peers, tunnel_peer(tunnel));
+}
+
 const char *consume_obstacle(void *context, const struct place *place)
 {
     const struct service *service = context;
@@ -39,7 +48,7 @@ const char *consume_obstacle(void *context, const struct place *place)
 
     if (!tunnel)
         return "no tunnel to it";
-    if (!service_matches(&service->options.peers, tunnel_peer(tunnel)))
+    if (!is_accepted(service, place, tunnel))
         return "who is there may not claim to offer it";
     /* If nobody offers it, to be denied at once is better than to wait. */
     if (place->told == TOLD_NOT_OFFERED && service->is_offered_nowhere)
@@ -61,6 +70,14 @@ const char *consume_objection(const struct place *place)
         return "the peer says that the service is not up";
     }
     return NULL;
+}
+
+static void vet(const struct service *service, struct place *place,
+                const struct tunnel *tunnel)
+{
+    place->vetted = tunnel_number(tunnel);
+    place->is_accepted =
+        service_matches(&service->options.peers, tunnel_peer(tunnel));
 }
 
 static void hear_place(struct place *place, const char *name,
@@ -105,8 +122,10 @@ bool consume_hear(struct service *service, const struct tunnel *tunnel)
         const struct tunnel *used = consume_tunnel(place);
         enum place_told before = place->told;
 
-        if (used && (!tunnel || used == tunnel))
+        if (used && (!tunnel || used == tunnel)) {
             hear_place(place, service->options.name, used);
+            vet(service, place, used);
+        }
         is_news = is_news || place->told != before;
     }
     return look_for_hope(service) || is_news;

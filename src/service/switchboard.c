@@ -305,6 +305,7 @@ static enum status change_service(struct service *service,
     service->pool.policy = policy_of(&copy);
     if (!asks_alike)
         places_forget_verdicts(service);
+    (void)consume_hear(service, NULL); /* who may offer it has changed */
     service_cut(service,
                 copy.role == SERVICE_OFFER ? &copy.allow : &copy.peers);
     moving_look(service);
@@ -411,7 +412,7 @@ enum status switchboard_init(struct switchboard *board,
 {
     *board = (struct switchboard){ .events = events, .context = context };
     list_init(&board->services);
-    list_init(&board->peers);
+    index_init(&board->peers);
     host->events = &host_events;
     host->context = board;
     if (host_init(&board->host, host) != STATUS_OK)
@@ -441,5 +442,6 @@ void switchboard_clear(struct switchboard *board)
 {
     sweep(board);
     ASSERT(list_is_empty(&board->services));
+    index_clear(&board->peers);
     host_clear(&board->host);
 }
