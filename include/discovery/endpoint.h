@@ -25,7 +25,7 @@ struct endpoints {
 };
 
 /* More than these a source does not hand on: the rest is left out. */
-enum { ENDPOINTS_MAX = 1024 };
+enum { ENDPOINTS_MAX = 8192 };
 
 /*
  * A copy of |items|, sorted and without duplicates: of two with one address

@@ -7,8 +7,8 @@
 enum {
     CLASS_IN = 1,
     MAX_RECORDS = 4096, /* more do not fit into a message that means well */
-    MAX_TARGETS = 512,
-    MAX_ADDRESSES = 1024,
+    MAX_TARGETS = 2048,
+    MAX_ADDRESSES = 2048,
     MAX_ALIASES = 16,
     MAX_NAME = 253, /* as text; 255 bytes in the message */
     POINTER = 0xc0
