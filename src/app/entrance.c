@@ -114,9 +114,9 @@ static void directory_changed(void *context, const struct endpoints *endpoints)
 {
     struct entrance *entrance = context;
 
-    LOG(LOG_INFO, "endpoints_changed",
-        log_text("service", entrance->options.name),
-        log_number("count", (int64_t)endpoints->count));
+    LOG_LIMITED(50, LOG_INFO, "endpoints_changed",
+                log_text("service", entrance->options.name),
+                log_number("count", (int64_t)endpoints->count));
     tell_workers(entrance);
 }
 

@@ -148,10 +148,11 @@ static void apply(struct source *source, struct endpoints *fresh)
 {
     struct endpoints *old = source->applied;
 
-    LOG(LOG_INFO, "source_changed", log_text("source", source->text),
-        log_number("endpoints", (int64_t)fresh->count),
-        log_number("added", (int64_t)endpoints_missing(fresh, old)),
-        log_number("removed", (int64_t)endpoints_missing(old, fresh)));
+    LOG_LIMITED(50, LOG_INFO, "source_changed",
+                log_text("source", source->text),
+                log_number("endpoints", (int64_t)fresh->count),
+                log_number("added", (int64_t)endpoints_missing(fresh, old)),
+                log_number("removed", (int64_t)endpoints_missing(old, fresh)));
     if (old && !source->is_remembered)
         damper_apply(&source->damper, endpoints_digest(old),
                      endpoints_digest(fresh),

@@ -6,6 +6,7 @@
  */
 #include "discovery/target.h"
 #include "base/clock.h"
+#include "base/index.h"
 #include "base/list.h"
 #include "base/random.h"
 #include "base/text.h"
@@ -17,6 +18,7 @@
 enum { MAX_HOST_ADDRESSES = 64 };
 
 static const uint64_t settle_us = 500 * CLOCK_MS;
+static const uint64_t confirm_us = CLOCK_SECOND;
 /* However often it is doubted, a name is asked for once in this time. */
 static const uint64_t doubt_us = CLOCK_SECOND;
 static const uint64_t doubt_jitter_us = 100 * CLOCK_MS;
@@ -48,9 +50,11 @@ struct targets {
     struct targets_options options;
     struct random random;
     struct list hosts;
+    struct index by_name; /* the hosts */
     struct entry *entries;
     size_t count;
     struct loop_timer settle_timer;
+    struct loop_timer confirm_timer; /* to tell that nothing changed */
     struct loop_task publish;
 };
 
@@ -236,6 +240,21 @@ static void on_settle_timer(struct loop_timer *timer)
     publish(CONTAINER_OF(timer, struct targets, settle_timer));
 }
 
+static void on_confirm_timer(struct loop_timer *timer)
+{
+    publish(CONTAINER_OF(timer, struct targets, confirm_timer));
+}
+
+/*
+ * A name has what it had.  That is told as well, since then the answer is
+ * young, but all is gone through for that, and there may be thousands of names.
+ */
+static void confirm(struct targets *targets)
+{
+    if (!loop_timer_is_running(&targets->confirm_timer))
+        loop_timer_start(&targets->confirm_timer, confirm_us);
+}
+
 /* ---- one name ---- */
 
 static void on_lookup(void *context, const struct lookup_result *result);
@@ -358,49 +377,82 @@ static size_t merge(const struct host *host, const struct lookup_result *result,
     return count;
 }
 
+static bool is_among(const struct address *address,
+                     const struct address *addresses, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (address_equal(&addresses[i], address))
+            return true;
+    return false;
+}
+
+/* Whether |host| has these addresses already, and no failure to forget. */
+static bool is_known(const struct host *host, const struct address *addresses,
+                     size_t count)
+{
+    if (!host->settled || host->reason || host->count != count)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (!is_among(&addresses[i], host->addresses, count))
+            return false;
+    return true;
+}
+
 static void on_lookup(void *context, const struct lookup_result *result)
 {
     struct address addresses[MAX_HOST_ADDRESSES];
     struct host *host = context;
     struct random *random = &host->targets->random;
+    bool was_known;
+    size_t count;
 
     host->lookup = NULL;
     if (result->outcome != LOOKUP_FOUND) {
         fail(host, result->reason);
         return;
     }
-    if (!set_addresses(host, addresses, merge(host, result, addresses))) {
+    count = merge(host, result, addresses);
+    was_known = is_known(host, addresses, count);
+    if (!was_known && !set_addresses(host, addresses, count)) {
         fail(host, "out of memory");
         return;
     }
     backoff_reset(&host->backoff);
     loop_timer_start(&host->timer,
                      backoff_refresh(result->answer.ttl_s, random));
-    publish(host->targets);
+    if (was_known)
+        confirm(host->targets);
+    else
+        publish(host->targets);
 }
 
 static void free_host(struct host *host)
 {
     list_remove(&host->node);
+    index_remove(&host->targets->by_name, index_hash_text(host->name), host);
     lookup_cancel(host->lookup);
     loop_timer_stop(&host->timer);
     free(host->addresses);
     free(host);
 }
 
+static bool is_called(const void *item, const void *name)
+{
+    return strcmp(((const struct host *)item)->name, name) == 0;
+}
+
 static struct host *get_host(struct targets *targets, const char *name)
 {
-    struct host *host;
+    uint64_t hash = index_hash_text(name);
+    struct host *host = index_find(&targets->by_name, hash, is_called, name);
 
-    LIST_EACH(&targets->hosts, node)
-    {
-        host = LIST_ITEM(node, struct host, node);
-        if (strcmp(host->name, name) == 0)
-            return host;
-    }
+    if (host)
+        return host;
     host = calloc(1, sizeof(*host));
-    if (!host)
+    if (!host || !index_add(&targets->by_name, hash, host)) {
+        free(host);
         return NULL;
+    }
     host->targets = targets;
     memcpy(host->name, name, strlen(name) + 1);
     loop_timer_init(targets->options.loop, &host->timer, on_host_timer);
@@ -525,7 +577,9 @@ struct targets *targets_new(const struct targets_options *options)
     targets->options = *options;
     targets->random = random_from_seed(random_seed());
     list_init(&targets->hosts);
+    index_init(&targets->by_name);
     loop_timer_init(options->loop, &targets->settle_timer, on_settle_timer);
+    loop_timer_init(options->loop, &targets->confirm_timer, on_confirm_timer);
     loop_task_init(&targets->publish, run_publish);
     return targets;
 }
@@ -538,7 +592,9 @@ void targets_free(struct targets *targets)
     {
         free_host(LIST_ITEM(node, struct host, node));
     }
+    index_clear(&targets->by_name);
     loop_timer_stop(&targets->settle_timer);
+    loop_timer_stop(&targets->confirm_timer);
     loop_task_cancel(&targets->publish);
     free(targets->entries);
     free(targets);

@@ -93,9 +93,11 @@ bool passage_choose(struct passage *passage)
     if (passage->is_retry &&
         !budget_take(&service->budget, passage->request.now_us))
         return false;
+    service->has_none = passage->request.tried_count == 0;
     passage->place = pool_choose(&service->pool, &passage->request);
     if (!passage->place)
         return false;
+    service->has_none = false;
     passage->rank = pool_rank(passage->place);
     pool_begin(passage->place);
     return true;
@@ -133,6 +135,12 @@ void passage_reached(struct passage *passage, uint64_t latency_us)
         loop_timer_start(&service->timer, 0);
 }
 
+static void wait_on(struct service *service, struct passage *passage)
+{
+    list_append(&service->waiting, &passage->waiting);
+    service->waiting_count++;
+}
+
 bool passage_wait(struct passage *passage)
 {
     struct service *service = passage->service;
@@ -143,8 +151,7 @@ bool passage_wait(struct passage *passage)
     if (list_is_empty(&passage->waiting)) {
         if (service->waiting_count >= service->options.max_waiting)
             return false;
-        list_append(&service->waiting, &passage->waiting);
-        service->waiting_count++;
+        wait_on(service, passage);
     }
     passage->request.tried_count = 0;
     passage->is_retry = false; /* having waited is price enough */
@@ -161,6 +168,7 @@ static void look_at_waiting(struct service *service)
     list_init(&trying);
     list_splice(&trying, &service->waiting);
     service->waiting_count = 0;
+    service->has_none = false;
     while (!list_is_empty(&trying)) {
         struct passage *passage =
             LIST_ITEM(trying.next, struct passage, waiting);
@@ -168,6 +176,8 @@ static void look_at_waiting(struct service *service)
         list_remove(&passage->waiting);
         if (now_us >= passage->until_us)
             passage->kind->give_up(passage);
+        else if (service->has_none) /* nor is there one for this one */
+            wait_on(service, passage);
         else
             passage->kind->retry(passage);
     }
@@ -225,10 +235,10 @@ void service_cut(struct service *service, const struct text_list *patterns)
         if (!tunnel || service_matches(patterns, tunnel_peer(tunnel)))
             continue;
         service->denied++;
-        LOG(LOG_WARNING, "stream_cut",
-            log_text("service", service->options.name),
-            log_text("peer", tunnel_peer(tunnel)->text),
-            log_text("reason", "not allowed any more"));
+        LOG_LIMITED(20, LOG_WARNING, "stream_cut",
+                    log_text("service", service->options.name),
+                    log_text("peer", tunnel_peer(tunnel)->text),
+                    log_text("reason", "not allowed any more"));
         passage->kind->abort(passage);
     }
 }
