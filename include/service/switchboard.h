@@ -27,7 +27,8 @@ struct switchboard_events {
 struct switchboard {
     struct host host;
     struct list services;
-    struct index peers; /* of struct shared_peer, by address */
+    struct index by_name; /* the services */
+    struct index peers;   /* of struct shared_peer, by address */
     const struct switchboard_events *events; /* borrowed */
     void *context;
     struct catalogue catalogue;

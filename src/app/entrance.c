@@ -9,18 +9,27 @@
 #include <string.h>
 #include <unistd.h>
 
+struct entrance_name {
+    enum service_role role;
+    const char *name;
+};
+
+static bool is_called(const void *item, const void *key)
+{
+    const struct entrance *entrance = item;
+    const struct entrance_name *wanted = key;
+
+    return entrance->options.role == wanted->role &&
+           strcmp(entrance->options.name, wanted->name) == 0;
+}
+
 struct entrance *entrance_find(const struct ambassador *ambassador,
                                enum service_role role, const char *name)
 {
-    LIST_EACH(&ambassador->entrances, node)
-    {
-        struct entrance *entrance = LIST_ITEM(node, struct entrance, node);
+    const struct entrance_name key = { role, name };
 
-        if (entrance->options.role == role &&
-            strcmp(entrance->options.name, name) == 0)
-            return entrance;
-    }
-    return NULL;
+    return index_find(&ambassador->by_name, index_hash_text(name), is_called,
+                      &key);
 }
 
 /* ---- which of its endpoints are fit ---- */
@@ -146,6 +155,10 @@ enum status entrance_open(struct ambassador *ambassador,
         status = open_directory(entrance);
     if (status == STATUS_OK)
         status = adjust_health(entrance);
+    if (status == STATUS_OK &&
+        !index_add(&ambassador->by_name, index_hash_text(options->name),
+                   entrance))
+        status = STATUS_NO_MEMORY;
     if (status != STATUS_OK) {
         entrance_close(entrance);
         return status;
@@ -180,6 +193,8 @@ enum status entrance_change(struct entrance *entrance,
 void entrance_close(struct entrance *entrance)
 {
     list_remove(&entrance->node);
+    index_remove(&entrance->ambassador->by_name,
+                 index_hash_text(entrance->options.name), entrance);
     health_close(entrance->health);
     directory_close(entrance->directory);
     service_options_clear(&entrance->options);

@@ -127,11 +127,19 @@ static void ask(struct patient *patient)
         plan(patient);
 }
 
+static size_t most_checks(const struct health *health)
+{
+    size_t half = health->by_address.count / 2;
+
+    return half > HEALTH_MAX_CHECKS ? half : HEALTH_MAX_CHECKS;
+}
+
 static void ask_due(struct loop_task *task)
 {
     struct health *health = CONTAINER_OF(task, struct health, ask_due);
 
-    while (health->checks < HEALTH_MAX_CHECKS && !list_is_empty(&health->due)) {
+    while (health->checks < most_checks(health) &&
+           !list_is_empty(&health->due)) {
         struct patient *patient =
             LIST_ITEM(health->due.next, struct patient, due);
 
