@@ -69,7 +69,7 @@ def consumer_of(box, authority, lines, peer, **more):
     place(path, lines)
     leaf = authority.issue("web-1", file=box.name("web"))
     return Ambassador(box, "consumer", {
-        "identity": leaf.section(), "workers": 1,
+        "identity": leaf.section(), "workers": 1, "drain": "0",
         "consume": {"service": {"listen": any_port(), "from": [f"file:{path}"],
                                 "peer": [peer], **more}}})
 
@@ -79,6 +79,7 @@ def offerer_of(box, authority, service, tunnel):
     leaf = authority.issue("db-1", file=box.name("db"))
     return Ambassador(box, "offerer", {
         "identity": leaf.section(), "tunnels": {"listen": tunnel},
+        "drain": "0",
         "offer": {"service": {
             "to": [f"static:127.0.0.1:{service.port}"],
             "allow": [authority.identity("web-1")]}}}), leaf.identity
@@ -102,3 +103,84 @@ def test_hundreds_of_peers_are_dialled_some_at_a_time(box, authority):
     wait_until(lambda: len(silent.times) >= 200, 60 * SLOW, "all are dialled")
     with connect(consumer.document["consume"]["service"]["listen"]) as one:
         assert one.recv(4) == b"here"
+
+
+def test_thousands_of_endpoints_in_a_file(box):
+    server, other = Server(box, b"here"), Server(box, b"there")
+    path = box.path("places")
+    listen = any_port()
+    lines = addresses(5000, server.port)
+    place(path, lines)
+    ambassador = Ambassador(box, "near", {"drain": "0", "consume": {"service": {
+        "listen": listen, "direct": [f"file:{path}"], "on_move": "close"}}})
+    ambassador.start()
+    ambassador.wait_for("service")
+    made = [connect(listen) for _ in range(200)]
+    assert all(one.recv(4) == b"here" for one in made)
+    # Who has a connection, and goes; the others stay, and so do theirs.
+    before = ambassador.status()["services"][0]
+    assert len(before["endpoints"]) == 5000
+    used = [one["address"] for one in before["endpoints"] if one["streams"]]
+    place(path, [line for line in lines if line != used[0]] +
+          [f"127.0.0.1:{other.port}"])
+    wait_until(lambda: "removed=1" in ambassador.log, 20 * SLOW, "one is gone")
+
+    def ended():
+        gone = 0
+        for one in made:
+            one.setblocking(False)
+            try:
+                gone += one.recv(1) == b""
+            except BlockingIOError:
+                continue
+            except ConnectionResetError:
+                gone += 1
+        return gone
+    total = sum(one["streams"] for one in before["endpoints"]
+                if one["address"] == used[0])
+    wait_until(lambda: ended() >= total, 20 * SLOW, "its connections are reset")
+    assert ended() == total
+    after = ambassador.status()["services"][0]
+    assert after["streams"] == 200 - total
+    assert ambassador.command("explain", "service").returncode == 0
+    # The new one is the only one to get what is sent to it.
+    place(path, [f"127.0.0.1:{other.port}"])
+    wait_until(lambda: "count=1\n" in ambassador.log, 20 * SLOW, "one is left")
+    with connect(listen) as one:
+        assert one.recv(5) == b"there"
+    # Nothing is logged for each of them.
+    assert ambassador.log.count("\n") < 100
+
+
+def test_hundreds_on_hold_are_all_served(box):
+    server = Server(box, b"here")
+    path = box.path("places")
+    path.write_text("none\n", encoding="utf-8")
+    listen = any_port()
+    Ambassador(box, "near", {"drain": "0", "consume": {"service": {
+        "listen": listen, "direct": [f"file:{path}"], "hold": "5m"}}}).start()
+    made = [connect(listen) for _ in range(800)]
+    place(path, addresses(100, server.port))
+    assert all(one.recv(4) == b"here" for one in made)
+    assert len(server.connections) == 800
+
+
+def test_the_loss_of_hundreds_of_tunnels_is_told_in_few_lines(box, authority):
+    service = Server(box, b"here")
+    tunnel = any_port("127.0.0.1").rsplit(":", 1)[1]
+    offerer, identity = offerer_of(box, authority, service,
+                                   f"0.0.0.0:{tunnel}")
+    offerer.start()
+    consumer = consumer_of(box, authority, addresses(200, tunnel), identity)
+    consumer.start()
+    wait_until(lambda: len(consumer.tunnels()) == 200, 60 * SLOW, "all are up")
+    with connect(consumer.document["consume"]["service"]["listen"]) as one:
+        assert one.recv(4) == b"here"
+    lines = consumer.log.count("\n")
+    offerer.process.kill()
+    wait_until(lambda: consumer.command("wait", "--timeout", "1ms", "service")
+               .returncode != 0, 20 * SLOW, "they are lost")
+    time.sleep(2)
+    assert "left_out=" in consumer.log
+    # 20 a second of each kind of event, and they are four.
+    assert consumer.log.count("\n") - lines < 400
