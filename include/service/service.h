@@ -54,7 +54,7 @@ struct service {
     bool was_usable;      /* as last told */
     bool is_set;          /* where it is, by an operator: nowhere else */
 
-    bool has_none;        /* for whoever asks: so it was found the last time */
+    bool has_none; /* for whoever asks: so it was found the last time */
 
     bool is_offered_nowhere; /* consumed: they say so at every place */
 

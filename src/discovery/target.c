@@ -157,17 +157,6 @@ static bool has_fixed(const struct targets *targets)
     return false;
 }
 
-static size_t list_length(const struct list *head)
-{
-    size_t length = 0;
-
-    LIST_EACH(head, node)
-    {
-        length++;
-    }
-    return length;
-}
-
 static size_t collect(const struct targets *targets, struct endpoint *items,
                       size_t max)
 {
@@ -224,7 +213,7 @@ static void run_publish(struct loop_task *task)
         report.count = collect(targets, items, max);
         report.failure = failing > 0 ? failure : NULL;
         report.all_failed = failing > 0 && !has_fixed(targets) &&
-                            failing == list_length(&targets->hosts);
+                            failing == targets->by_name.count;
     }
     targets->options.changed(targets->options.context, &report);
     free(items);

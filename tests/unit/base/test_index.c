@@ -41,9 +41,9 @@ static void it_finds_exactly_what_was_added_and_not_removed(void **state)
             assert_true(index_add(&index, hash_of(number), item));
         item->present = !item->present;
         number = (int)random_below(&random, ITEMS);
-        assert_ptr_equal(
-            index_find(&index, hash_of(number), has_number, &number),
-            items[number].present ? &items[number] : NULL);
+        assert_ptr_equal(index_find(&index, hash_of(number), has_number,
+                                    &number),
+                         items[number].present ? &items[number] : NULL);
     }
     index_clear(&index);
 }
