@@ -25,7 +25,7 @@ struct endpoints {
 };
 
 /* More than these a source does not hand on: the rest is left out. */
-enum { ENDPOINTS_MAX = 1024 };
+enum { ENDPOINTS_MAX = 8192 };
 
 /*
  * A copy of |items|, sorted and without duplicates: of two with one address
@@ -47,4 +47,8 @@ uint64_t endpoints_digest(const struct endpoints *endpoints);
 /* Whether one of |endpoints| (accepts NULL) has |address|. */
 bool endpoints_have(const struct endpoints *endpoints,
                     const struct address *address);
+
+/* How many addresses of |from| are not among |in| (both accept NULL). */
+size_t endpoints_missing(const struct endpoints *from,
+                         const struct endpoints *in);
 #endif

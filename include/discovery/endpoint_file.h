@@ -20,7 +20,7 @@
  */
 enum endpoint_file_format { ENDPOINT_FILE_LINES, ENDPOINT_FILE_YAML };
 
-enum { ENDPOINT_FILE_MAX_BYTES = 256 * 1024 };
+enum { ENDPOINT_FILE_MAX_BYTES = 1024 * 1024 };
 
 struct endpoint_file {
     size_t count;

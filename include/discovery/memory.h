@@ -12,7 +12,7 @@
  * while the registry is away knows where things were.  One small file a
  * source, replaced atomically, named after the source's text.
  */
-enum { MEMORY_MAX_BYTES = 1024 * 1024, MEMORY_MAX_AGE_S = 7 * 24 * 3600 };
+enum { MEMORY_MAX_BYTES = 4 * 1024 * 1024, MEMORY_MAX_AGE_S = 7 * 24 * 3600 };
 
 struct memory {
     struct endpoints *endpoints; /* released by free() */

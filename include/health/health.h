@@ -16,7 +16,9 @@
  * main thread, which hands every verdict to the workers.
  *
  * Questions are spread: each comes |every| after the one before, give or take
- * a tenth, and no more than HEALTH_MAX_CHECKS are under way.
+ * a tenth, and no more are under way than HEALTH_MAX_CHECKS, or half of all
+ * endpoints if that is more: those that hang until |timeout| must not keep the
+ * others from being asked in time.
  */
 struct health;
 

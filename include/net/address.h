@@ -64,6 +64,8 @@ MUST_CHECK bool address_is_host_name(const char *text);
 bool address_is_unix(const struct address *address);
 bool address_is_loopback(const struct address *address); /* Unix too */
 bool address_equal(const struct address *a, const struct address *b);
+/* The same for those that are equal; for struct index. */
+uint64_t address_hash(const struct address *address);
 uint16_t address_port(const struct address *address); /* 0 for Unix */
 void address_set_port(struct address *address, uint16_t port);
 /* Where the other end, or ours, of a connected socket is. */

@@ -2,6 +2,7 @@
 #ifndef SERVICE_POOL_H
 #define SERVICE_POOL_H
 #include "base/check.h"
+#include "base/index.h"
 #include "base/list.h"
 #include "base/random.h"
 #include "base/status.h"
@@ -28,11 +29,13 @@ struct tunnel;
 enum place_told { TOLD_NOTHING, TOLD_NOT_OFFERED, TOLD_DOWN, TOLD_UP };
 
 struct place {
-    struct list node; /* in pool.places or in pool.removed */
+    struct list node;  /* in pool.places or in pool.removed */
+    struct pool *pool; /* borrowed: it owns the place */
     struct endpoint endpoint;
     struct peer *peer;     /* consumed: the ambassador we dial; borrowed */
     struct tunnel *tunnel; /* consumed: the one that dialled us; borrowed */
     uint32_t number;       /* never given again */
+    uint64_t key;          /* of its address, for BALANCE_HASH */
     uint32_t active;       /* connections it has */
     uint64_t connections;  /* it ever had */
     uint64_t failures;     /* to get there, ever */
@@ -49,6 +52,7 @@ struct place {
     char unfit[96];      /* what its health check says against it; "" */
     bool is_probed;      /* one connection tries it after a rest */
     bool is_removed;     /* gone with its last connection */
+    bool is_wanted;      /* among the endpoints that are being placed */
     bool is_demoted;     /* it has lost the role that is wanted */
     uint32_t moved;      /* connections, while service/moving counts them */
 
@@ -56,6 +60,8 @@ struct place {
     enum place_told told;
     uint32_t told_load;           /* streams, those of others too */
     const struct tunnel *told_by; /* by whose peer; only compared */
+    uint64_t vetted;              /* the number of the tunnel that was; 0 */
+    bool is_accepted;             /* its peer may claim to offer the service */
 };
 
 /* What an operator says about choosing. */
@@ -69,12 +75,14 @@ struct pool_policy {
 struct pool {
     struct list places;
     struct list removed; /* they have connections still */
+    struct index index;  /* of both, by address */
     size_t count;        /* of places */
     struct pool_policy policy;
     struct random random;
     uint32_t next_number;
     struct candidate *candidates; /* of the last choice or survey */
     struct place **chosen_from;   /* whose they are, in the same order */
+    bool is_listed;               /* they are those of |places| */
     size_t room;
 };
 

@@ -55,6 +55,8 @@ struct service {
     bool is_set;          /* where it is, by an operator: nowhere else */
     bool is_look_due;     /* |timer| is about to expire for those that wait */
 
+    bool has_none; /* for whoever asks: so it was found the last time */
+
     bool is_offered_nowhere; /* consumed: they say so at every place */
 
     /* Ever. */

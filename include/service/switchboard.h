@@ -2,6 +2,7 @@
 #ifndef SERVICE_SWITCHBOARD_H
 #define SERVICE_SWITCHBOARD_H
 #include "base/check.h"
+#include "base/index.h"
 #include "base/table.h"
 #include "discovery/endpoint.h"
 #include "health/health.h"
@@ -26,7 +27,8 @@ struct switchboard_events {
 struct switchboard {
     struct host host;
     struct list services;
-    struct list peers;                       /* of struct shared_peer */
+    struct index by_name; /* the services */
+    struct index peers;   /* of struct shared_peer, by address */
     const struct switchboard_events *events; /* borrowed */
     void *context;
     struct catalogue catalogue;

@@ -2,6 +2,7 @@
 #ifndef TUNNEL_HANDSHAKER_H
 #define TUNNEL_HANDSHAKER_H
 #include "base/check.h"
+#include "base/list.h"
 #include "base/status.h"
 #include "crypto/tls.h"
 #include "net/address.h"
@@ -15,6 +16,9 @@
  * which on a worker would stall every stream; here it stalls only the next
  * handshake.  It owns our identity and whom we trust, so replacing them needs
  * no lock, and everything it is asked and answers is a message.
+ *
+ * Where we dial many peers at once, most wait for their turn first, so that
+ * those whose turn it is are done in time.
  */
 struct handshaker;
 
@@ -40,6 +44,7 @@ MUST_CHECK enum status handshaker_use(struct handshaker *handshaker,
  */
 struct greeting {
     struct loop_message message;
+    struct list waiting;           /* the handshaker's */
     struct handshaker *handshaker; /* set by handshaker_submit() */
     struct loop *reply_to;
     void (*done)(struct greeting *greeting);
@@ -49,7 +54,7 @@ struct greeting {
     enum tls_role role;
     struct address address; /* TLS_CLIENT: whom to dial */
     int fd;                 /* TLS_SERVER: who dialled us; ours now */
-    uint64_t timeout_us;    /* for all of it */
+    uint64_t timeout_us;    /* to dial, and again for what follows */
 
     /* Answered. */
     enum status status;

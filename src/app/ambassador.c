@@ -259,6 +259,7 @@ static void stop(struct ambassador *ambassador)
     {
         entrance_close(LIST_ITEM(node, struct entrance, node));
     }
+    index_clear(&ambassador->by_name);
     resolver_close(ambassador->resolver);
     loop_timer_stop(&ambassador->drain_timer);
     for (size_t i = 0; i < ARRAY_LENGTH(ambassador->signals); i++)
@@ -282,6 +283,7 @@ int ambassador_run(struct config *config,
         return 1;
     }
     list_init(&ambassador->entrances);
+    index_init(&ambassador->by_name);
     list_init(&ambassador->doors);
     list_init(&ambassador->gates);
     list_init(&ambassador->questions);

@@ -5,6 +5,7 @@
 #include "admin/server.h"
 #include "app/ambassador.h"
 #include "app/worker.h"
+#include "base/index.h"
 #include "base/list.h"
 #include "discovery/resolver.h"
 #include "health/health.h"
@@ -28,6 +29,7 @@ struct ambassador {
     struct source_world world;
     char *state_directory; /* as it was at the start; a reload frees config */
     struct list entrances; /* one for each service */
+    struct index by_name;  /* the same */
     struct list doors;     /* listeners for applications */
     struct list gates;     /* listeners for peers */
     struct presence *presence; /* owned; what registries are told of us */

@@ -8,18 +8,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct entrance_name {
+    enum service_role role;
+    const char *name;
+};
+
+static bool is_called(const void *item, const void *key)
+{
+    const struct entrance *entrance = item;
+    const struct entrance_name *wanted = key;
+
+    return entrance->options.role == wanted->role &&
+           strcmp(entrance->options.name, wanted->name) == 0;
+}
+
 struct entrance *entrance_find(const struct ambassador *ambassador,
                                enum service_role role, const char *name)
 {
-    LIST_EACH(&ambassador->entrances, node)
-    {
-        struct entrance *entrance = LIST_ITEM(node, struct entrance, node);
+    const struct entrance_name key = { role, name };
 
-        if (entrance->options.role == role &&
-            strcmp(entrance->options.name, name) == 0)
-            return entrance;
-    }
-    return NULL;
+    return index_find(&ambassador->by_name, index_hash_text(name), is_called,
+                      &key);
 }
 
 struct entrance *entrance_named(const struct ambassador *ambassador,
@@ -125,9 +134,9 @@ static void directory_changed(void *context, const struct endpoints *endpoints)
 {
     struct entrance *entrance = context;
 
-    LOG(LOG_INFO, "endpoints_changed",
-        log_text("service", entrance->options.name),
-        log_number("count", (int64_t)endpoints->count));
+    LOG_LIMITED(50, LOG_INFO, "endpoints_changed",
+                log_text("service", entrance->options.name),
+                log_number("count", (int64_t)endpoints->count));
     tell_workers(entrance);
 }
 
@@ -157,6 +166,10 @@ enum status entrance_open(struct ambassador *ambassador,
         status = open_directory(entrance);
     if (status == STATUS_OK)
         status = adjust_health(entrance);
+    if (status == STATUS_OK &&
+        !index_add(&ambassador->by_name, index_hash_text(options->name),
+                   entrance))
+        status = STATUS_NO_MEMORY;
     if (status != STATUS_OK) {
         entrance_close(entrance);
         return status;
@@ -191,6 +204,8 @@ enum status entrance_change(struct entrance *entrance,
 void entrance_close(struct entrance *entrance)
 {
     list_remove(&entrance->node);
+    index_remove(&entrance->ambassador->by_name,
+                 index_hash_text(entrance->options.name), entrance);
     health_close(entrance->health);
     directory_close(entrance->directory);
     service_options_clear(&entrance->options);

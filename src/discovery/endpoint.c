@@ -132,3 +132,42 @@ bool endpoints_have(const struct endpoints *endpoints,
             return true;
     return false;
 }
+
+static int by_pointed_address(const void *left, const void *right)
+{
+    const struct address *const *a = left, *const *b = right;
+
+    return compare_addresses(*a, *b);
+}
+
+/* The addresses in order; NULL without memory. */
+static const struct address **sort_addresses(const struct endpoints *endpoints)
+{
+    const struct address **sorted =
+        calloc(endpoints->count + 1, sizeof(*sorted));
+
+    if (!sorted)
+        return NULL;
+    for (size_t i = 0; i < endpoints->count; i++)
+        sorted[i] = &endpoints->items[i].address;
+    qsort(sorted, endpoints->count, sizeof(*sorted), by_pointed_address);
+    return sorted;
+}
+
+size_t endpoints_missing(const struct endpoints *from,
+                         const struct endpoints *in)
+{
+    size_t all = from ? from->count : 0, missing = 0;
+    const struct address **sorted = in ? sort_addresses(in) : NULL;
+
+    if (!sorted) /* without memory they cannot be told apart, either */
+        return all;
+    for (size_t i = 0; i < all; i++) {
+        const struct address *address = &from->items[i].address;
+
+        missing += !bsearch(&address, sorted, in->count, sizeof(*sorted),
+                            by_pointed_address);
+    }
+    free(sorted);
+    return missing;
+}

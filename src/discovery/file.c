@@ -144,7 +144,7 @@ static bool read_whole(struct file_watcher *self, int fd)
     else if (!read_all(fd, bytes, size, &length))
         fail(self, strerror(errno));
     else if (length == size)
-        fail(self, "longer than 256 KiB");
+        fail(self, "longer than 1 MiB");
     else if (fstat(fd, &after) == 0 && !same_file(&after, &self->seen))
         whole = false;
     else

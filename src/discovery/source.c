@@ -147,25 +147,16 @@ static size_t count_of(const struct endpoints *endpoints)
     return endpoints ? endpoints->count : 0;
 }
 
-static size_t count_missing(const struct endpoints *from,
-                            const struct endpoints *in)
-{
-    size_t missing = 0;
-
-    for (size_t i = 0; i < count_of(from); i++)
-        missing += !endpoints_have(in, &from->items[i].address);
-    return missing;
-}
-
 /* Takes ownership of |fresh|. */
 static void apply(struct source *source, struct endpoints *fresh)
 {
     struct endpoints *old = source->applied;
 
-    LOG(LOG_INFO, "source_changed", log_text("source", source->text),
-        log_number("endpoints", (int64_t)fresh->count),
-        log_number("added", (int64_t)count_missing(fresh, old)),
-        log_number("removed", (int64_t)count_missing(old, fresh)));
+    LOG_LIMITED(50, LOG_INFO, "source_changed",
+                log_text("source", source->text),
+                log_number("endpoints", (int64_t)fresh->count),
+                log_number("added", (int64_t)endpoints_missing(fresh, old)),
+                log_number("removed", (int64_t)endpoints_missing(old, fresh)));
     if (old && !source->is_remembered)
         damper_apply(&source->damper, endpoints_digest(old),
                      endpoints_digest(fresh),

@@ -6,6 +6,7 @@
  */
 #include "discovery/target.h"
 #include "base/clock.h"
+#include "base/index.h"
 #include "base/list.h"
 #include "base/random.h"
 #include "base/text.h"
@@ -17,6 +18,7 @@
 enum { MAX_HOST_ADDRESSES = ENDPOINTS_MAX };
 
 static const uint64_t settle_us = 500 * CLOCK_MS;
+static const uint64_t confirm_us = CLOCK_SECOND;
 /* However often it is doubted, a name is asked for once in this time. */
 static const uint64_t doubt_us = CLOCK_SECOND;
 static const uint64_t doubt_jitter_us = 100 * CLOCK_MS;
@@ -48,10 +50,12 @@ struct targets {
     struct targets_options options;
     struct random random;
     struct list hosts;
+    struct index by_name; /* the hosts */
     struct entry *entries;
     size_t count;
     bool is_cut; /* there are more */
     struct loop_timer settle_timer;
+    struct loop_timer confirm_timer; /* to tell that nothing changed */
     struct loop_task publish;
 };
 
@@ -168,17 +172,6 @@ static bool has_fixed(const struct targets *targets)
     return false;
 }
 
-static size_t list_length(const struct list *head)
-{
-    size_t length = 0;
-
-    LIST_EACH(head, node)
-    {
-        length++;
-    }
-    return length;
-}
-
 static size_t collect(const struct targets *targets, struct endpoint *items,
                       size_t max)
 {
@@ -243,7 +236,7 @@ static void run_publish(struct loop_task *task)
         report.count = collect(targets, items, max);
         report.failure = failure[0] ? failure : NULL;
         report.all_failed = failing > 0 && !has_fixed(targets) &&
-                            failing == list_length(&targets->hosts);
+                            failing == targets->by_name.count;
     }
     targets->options.changed(targets->options.context, &report);
     free(items);
@@ -257,6 +250,21 @@ static void publish(struct targets *targets)
 static void on_settle_timer(struct loop_timer *timer)
 {
     publish(CONTAINER_OF(timer, struct targets, settle_timer));
+}
+
+static void on_confirm_timer(struct loop_timer *timer)
+{
+    publish(CONTAINER_OF(timer, struct targets, confirm_timer));
+}
+
+/*
+ * A name has what it had.  That is told as well, since then the answer is
+ * young, but all is gone through for that, and there may be thousands of names.
+ */
+static void confirm(struct targets *targets)
+{
+    if (!loop_timer_is_running(&targets->confirm_timer))
+        loop_timer_start(&targets->confirm_timer, confirm_us);
 }
 
 /* ---- one name ---- */
@@ -356,22 +364,39 @@ static int by_bytes(const void *left, const void *right)
                : memcmp(&a->v6.sin6_addr, &b->v6.sin6_addr, 16);
 }
 
+/* Whether |host| has these addresses already, and no failure to forget. */
+static bool is_known(const struct host *host, const struct address *addresses,
+                     size_t count)
+{
+    if (!host->settled || host->reason || host->count != count)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (!address_equal(&addresses[i], &host->addresses[i]))
+            return false;
+    return true;
+}
+
 /*
  * Replace the addresses of |host| by the |count| |addresses|, which become
  * its own.  Servers turn their lists around at each answer: in order, those
- * that are too many are always the same.
+ * that are too many are always the same.  False: all are as they were.
  */
-static void set_addresses(struct host *host, struct address *addresses,
+static bool set_addresses(struct host *host, struct address *addresses,
                           size_t count)
 {
+    bool was_known;
+
     qsort(addresses, count, sizeof(*addresses), by_bytes);
     if (count > MAX_HOST_ADDRESSES)
         count = MAX_HOST_ADDRESSES;
+    count = choose(addresses, count);
+    was_known = is_known(host, addresses, count);
     free(host->addresses);
     host->addresses = addresses;
-    host->count = choose(addresses, count);
+    host->count = count;
     host->settled = true;
     host->reason = NULL;
+    return !was_known;
 }
 
 /* Those the answer has, and the old ones of a family that was not answered. */
@@ -412,35 +437,42 @@ static void on_lookup(void *context, const struct lookup_result *result)
         fail(host, "out of memory");
         return;
     }
-    set_addresses(host, addresses, count);
     backoff_reset(&host->backoff);
     loop_timer_start(&host->timer,
                      backoff_refresh(result->answer.ttl_s, random));
-    publish(host->targets);
+    if (set_addresses(host, addresses, count))
+        publish(host->targets);
+    else
+        confirm(host->targets);
 }
 
 static void free_host(struct host *host)
 {
     list_remove(&host->node);
+    index_remove(&host->targets->by_name, index_hash_text(host->name), host);
     lookup_cancel(host->lookup);
     loop_timer_stop(&host->timer);
     free(host->addresses);
     free(host);
 }
 
+static bool is_called(const void *item, const void *name)
+{
+    return strcmp(((const struct host *)item)->name, name) == 0;
+}
+
 static struct host *get_host(struct targets *targets, const char *name)
 {
-    struct host *host;
+    uint64_t hash = index_hash_text(name);
+    struct host *host = index_find(&targets->by_name, hash, is_called, name);
 
-    LIST_EACH(&targets->hosts, node)
-    {
-        host = LIST_ITEM(node, struct host, node);
-        if (strcmp(host->name, name) == 0)
-            return host;
-    }
+    if (host)
+        return host;
     host = calloc(1, sizeof(*host));
-    if (!host)
+    if (!host || !index_add(&targets->by_name, hash, host)) {
+        free(host);
         return NULL;
+    }
     host->targets = targets;
     memcpy(host->name, name, strlen(name) + 1);
     loop_timer_init(targets->options.loop, &host->timer, on_host_timer);
@@ -570,7 +602,9 @@ struct targets *targets_new(const struct targets_options *options)
     targets->options = *options;
     targets->random = random_from_seed(random_seed());
     list_init(&targets->hosts);
+    index_init(&targets->by_name);
     loop_timer_init(options->loop, &targets->settle_timer, on_settle_timer);
+    loop_timer_init(options->loop, &targets->confirm_timer, on_confirm_timer);
     loop_task_init(&targets->publish, run_publish);
     return targets;
 }
@@ -583,7 +617,9 @@ void targets_free(struct targets *targets)
     {
         free_host(LIST_ITEM(node, struct host, node));
     }
+    index_clear(&targets->by_name);
     loop_timer_stop(&targets->settle_timer);
+    loop_timer_stop(&targets->confirm_timer);
     loop_task_cancel(&targets->publish);
     free(targets->entries);
     free(targets);

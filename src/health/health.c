@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "health/health.h"
+#include "base/index.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "base/random.h"
@@ -13,7 +14,8 @@ struct health {
     struct health_rules rules;
     bool proxy_protocol;
     struct list patients;
-    struct list due; /* patients that wait for their turn */
+    struct index by_address; /* the patients */
+    struct list due;         /* patients that wait for their turn */
     struct loop_task ask_due;
     unsigned checks; /* under way */
     struct random random;
@@ -125,11 +127,19 @@ static void ask(struct patient *patient)
         plan(patient);
 }
 
+static size_t most_checks(const struct health *health)
+{
+    size_t half = health->by_address.count / 2;
+
+    return half > HEALTH_MAX_CHECKS ? half : HEALTH_MAX_CHECKS;
+}
+
 static void ask_due(struct loop_task *task)
 {
     struct health *health = CONTAINER_OF(task, struct health, ask_due);
 
-    while (health->checks < HEALTH_MAX_CHECKS && !list_is_empty(&health->due)) {
+    while (health->checks < most_checks(health) &&
+           !list_is_empty(&health->due)) {
         struct patient *patient =
             LIST_ITEM(health->due.next, struct patient, due);
 
@@ -152,17 +162,16 @@ static void stop_asking(struct patient *patient)
     loop_schedule(patient->health->loop, &patient->health->ask_due);
 }
 
+static bool has_address(const void *item, const void *address)
+{
+    return address_equal(&((const struct patient *)item)->address, address);
+}
+
 static struct patient *find(const struct health *health,
                             const struct address *address)
 {
-    LIST_EACH(&health->patients, node)
-    {
-        struct patient *patient = LIST_ITEM(node, struct patient, node);
-
-        if (address_equal(&patient->address, address))
-            return patient;
-    }
-    return NULL;
+    return index_find(&health->by_address, address_hash(address), has_address,
+                      address);
 }
 
 static struct patient *admit(struct health *health,
@@ -170,8 +179,11 @@ static struct patient *admit(struct health *health,
 {
     struct patient *patient = calloc(1, sizeof(*patient));
 
-    if (!patient)
+    if (!patient ||
+        !index_add(&health->by_address, address_hash(address), patient)) {
+        free(patient);
         return NULL;
+    }
     patient->health = health;
     patient->address = *address;
     fitness_init(&patient->fitness);
@@ -186,6 +198,8 @@ static void dismiss(struct patient *patient)
 {
     stop_asking(patient);
     list_remove(&patient->node);
+    index_remove(&patient->health->by_address, address_hash(&patient->address),
+                 patient);
     free(patient);
 }
 
@@ -254,6 +268,7 @@ enum status health_open(const struct health_options *options,
     health->rules = *options->rules;
     health->proxy_protocol = options->proxy_protocol;
     list_init(&health->patients);
+    index_init(&health->by_address);
     list_init(&health->due);
     loop_task_init(&health->ask_due, ask_due);
     health->random = random_from_seed(random_seed());
@@ -290,6 +305,7 @@ void health_close(struct health *health)
     {
         dismiss(LIST_ITEM(node, struct patient, node));
     }
+    index_clear(&health->by_address);
     loop_task_cancel(&health->ask_due);
     free(health);
 }

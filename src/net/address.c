@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "net/address.h"
+#include "base/index.h"
 
 #include "base/text.h"
 #include <arpa/inet.h>
@@ -345,6 +346,23 @@ bool address_equal(const struct address *a, const struct address *b)
                memcmp(a->path.sun_path, b->path.sun_path, unix_length(a)) == 0;
     default:
         return true; /* none equals none */
+    }
+}
+
+uint64_t address_hash(const struct address *address)
+{
+    switch (address->family) {
+    case AF_INET:
+        return index_hash(&address->v4.sin_addr, sizeof(address->v4.sin_addr)) +
+               address->v4.sin_port;
+    case AF_INET6:
+        return index_hash(&address->v6.sin6_addr,
+                          sizeof(address->v6.sin6_addr)) +
+               address->v6.sin6_port;
+    case AF_UNIX:
+        return index_hash(address->path.sun_path, unix_length(address));
+    default:
+        return 0;
     }
 }
 

@@ -101,10 +101,18 @@ bool balance_is_short(const struct balance_rule *rule,
     return true;
 }
 
-static bool is_in(const struct tier *tier, const struct candidate *candidate)
+/* Which of them count. */
+static void mark(const struct tier *tier, struct candidate *candidates,
+                 size_t count)
 {
-    return candidate->usable && candidate->priority <= tier->priority &&
-           (candidate->weight > 0 || !tier->weighted);
+    for (size_t i = 0; i < count; i++) {
+        struct candidate *candidate = &candidates[i];
+
+        candidate->is_in_turn =
+            tier->count > 0 && candidate->priority <= tier->priority;
+        candidate->counts = candidate->is_in_turn && candidate->usable &&
+                            (candidate->weight > 0 || !tier->weighted);
+    }
 }
 
 static int64_t weight_of(const struct candidate *candidate)
@@ -118,13 +126,12 @@ static bool is_richer(const struct candidate *a, const struct candidate *b)
                                     : a->current > b->current;
 }
 
-static int64_t total_weight(const struct candidate *candidates, size_t count,
-                            const struct tier *tier)
+static int64_t total_weight(const struct candidate *candidates, size_t count)
 {
     int64_t total = 0;
 
     for (size_t i = 0; i < count; i++)
-        if (is_in(tier, &candidates[i]))
+        if (candidates[i].counts)
             total += weight_of(&candidates[i]);
     return total;
 }
@@ -143,14 +150,13 @@ static int64_t within(int64_t value, int64_t limit)
  * same one.  Nobody has or owes more than a round, unless weights were greater
  * before: what is left of that would take many rounds to level out.
  */
-static size_t round_robin(struct candidate *candidates, size_t count,
-                          const struct tier *tier)
+static size_t round_robin(struct candidate *candidates, size_t count)
 {
     size_t chosen = BALANCE_NONE;
-    int64_t total = total_weight(candidates, count, tier);
+    int64_t total = total_weight(candidates, count);
 
     for (size_t i = 0; i < count; i++) {
-        if (!is_in(tier, &candidates[i]))
+        if (!candidates[i].counts)
             continue;
         candidates[i].current =
             within(candidates[i].current, total) + weight_of(&candidates[i]);
@@ -172,30 +178,27 @@ static bool is_less_loaded(const struct candidate *a, const struct candidate *b)
 
 /* Ties go to whoever comes first from a random start. */
 static size_t least_loaded(const struct candidate *candidates, size_t count,
-                           const struct tier *tier, uint64_t random)
+                           uint64_t random)
 {
-    size_t chosen = BALANCE_NONE;
+    size_t chosen = BALANCE_NONE, i = (size_t)(random % count);
 
-    for (size_t n = 0; n < count; n++) {
-        size_t i = (size_t)((random + n) % count);
-
-        if (is_in(tier, &candidates[i]) &&
+    for (size_t n = 0; n < count; n++, i = i + 1 == count ? 0 : i + 1)
+        if (candidates[i].counts &&
             (chosen == BALANCE_NONE ||
              is_less_loaded(&candidates[i], &candidates[chosen])))
             chosen = i;
-    }
     return chosen;
 }
 
 /* One of the tier, with chances by weight. */
 static size_t pick(const struct candidate *candidates, size_t count,
-                   const struct tier *tier, uint64_t random)
+                   uint64_t random)
 {
-    uint64_t total = (uint64_t)total_weight(candidates, count, tier);
+    uint64_t total = (uint64_t)total_weight(candidates, count);
 
     random = total ? random % total : 0;
     for (size_t i = 0; i < count; i++) {
-        if (!is_in(tier, &candidates[i]))
+        if (!candidates[i].counts)
             continue;
         if (random < (uint64_t)weight_of(&candidates[i]))
             return i;
@@ -217,15 +220,15 @@ static uint64_t cost(const struct candidate *candidate)
 
 /* The better of two picked at random: nearly the best, without a herd. */
 static size_t two_choices(const struct candidate *candidates, size_t count,
-                          const struct tier *tier, uint64_t random)
+                          uint64_t random)
 {
-    size_t first = pick(candidates, count, tier, mix(random));
+    size_t first = pick(candidates, count, mix(random));
     size_t second = first;
 
     if (first == BALANCE_NONE)
         return first;
     for (uint64_t n = 1; n < 8 && second == first; n++)
-        second = pick(candidates, count, tier, mix(random + n));
+        second = pick(candidates, count, mix(random + n));
     return cost(&candidates[second]) < cost(&candidates[first]) ? second
                                                                 : first;
 }
@@ -253,7 +256,7 @@ static uint64_t negative_log2(uint64_t number)
  * would be; or rather its logarithm, a w-th of which is to be small.
  */
 static size_t by_hash(const struct candidate *candidates, size_t count,
-                      const struct tier *tier, uint64_t client)
+                      uint64_t client)
 {
     size_t chosen = BALANCE_NONE;
     uint64_t best = 0;
@@ -261,7 +264,7 @@ static size_t by_hash(const struct candidate *candidates, size_t count,
     for (size_t i = 0; i < count; i++) {
         uint64_t drawn;
 
-        if (!is_in(tier, &candidates[i]))
+        if (!candidates[i].counts)
             continue;
         drawn = negative_log2(mix(client ^ mix(candidates[i].key)) | 1);
         if (chosen == BALANCE_NONE ||
@@ -280,22 +283,18 @@ size_t balance_choose(const struct balance_rule *rule,
 {
     struct tier tier = tiers_that_count(rule, candidates, count);
 
-    for (size_t i = 0; i < count; i++) {
-        candidates[i].is_in_turn =
-            tier.count > 0 && candidates[i].priority <= tier.priority;
-        candidates[i].counts = is_in(&tier, &candidates[i]);
-    }
+    mark(&tier, candidates, count);
     if (tier.count == 0)
         return BALANCE_NONE;
     switch (rule->balance) {
     case BALANCE_ROUND_ROBIN:
-        return round_robin(candidates, count, &tier);
+        return round_robin(candidates, count);
     case BALANCE_LEAST_LOADED:
-        return least_loaded(candidates, count, &tier, random);
+        return least_loaded(candidates, count, random);
     case BALANCE_TWO_CHOICES:
-        return two_choices(candidates, count, &tier, random);
+        return two_choices(candidates, count, random);
     case BALANCE_HASH:
-        return by_hash(candidates, count, &tier, client);
+        return by_hash(candidates, count, client);
     }
     return BALANCE_NONE;
 }

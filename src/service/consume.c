@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "service/consume.h"
 #include "base/log.h"
+#include "service/places.h"
 #include "tunnel/peer.h"
 #include "tunnel/relay.h"
 #include "tunnel/tunnel.h"
@@ -33,6 +34,15 @@ struct tunnel *consume_tunnel(const struct place *place)
     return place->peer ? peer_tunnel(place->peer) : NULL;
 }
 
+/* As it was found when the tunnel came up or the policy changed. */
+static bool is_accepted(const struct service *service,
+                        const struct place *place, const struct tunnel *tunnel)
+{
+    if (place->vetted == tunnel_number(tunnel))
+        return place->is_accepted;
+    return service_matches(&service->options.peers, tunnel_peer(tunnel));
+}
+
 const char *consume_obstacle(void *context, const struct place *place)
 {
     const struct service *service = context;
@@ -40,7 +50,7 @@ const char *consume_obstacle(void *context, const struct place *place)
 
     if (!tunnel)
         return "no tunnel to it";
-    if (!service_matches(&service->options.peers, tunnel_peer(tunnel)))
+    if (!is_accepted(service, place, tunnel))
         return "who is there may not claim to offer it";
     /* If nobody offers it, to be denied at once is better than to wait. */
     if (place->told == TOLD_NOT_OFFERED && service->is_offered_nowhere)
@@ -64,6 +74,14 @@ const char *consume_objection(const struct place *place)
     return NULL;
 }
 
+static void vet(const struct service *service, struct place *place,
+                const struct tunnel *tunnel)
+{
+    place->vetted = tunnel_number(tunnel);
+    place->is_accepted =
+        service_matches(&service->options.peers, tunnel_peer(tunnel));
+}
+
 static void hear_place(struct place *place, const char *name,
                        const struct tunnel *tunnel)
 {
@@ -80,18 +98,48 @@ static void hear_place(struct place *place, const char *name,
     place->told_load = offer.load;
 }
 
+static bool is_offered_somewhere(const struct service *service)
+{
+    LIST_EACH(&service->pool.places, node)
+    {
+        if (LIST_ITEM(node, struct place, node)->told != TOLD_NOT_OFFERED)
+            return true;
+    }
+    return list_is_empty(&service->pool.places);
+}
+
 /* True if that is news. */
 static bool look_for_hope(struct service *service)
 {
     bool was_nowhere = service->is_offered_nowhere;
 
-    service->is_offered_nowhere = !list_is_empty(&service->pool.places);
-    LIST_EACH(&service->pool.places, node)
-    {
-        if (LIST_ITEM(node, struct place, node)->told != TOLD_NOT_OFFERED)
-            service->is_offered_nowhere = false;
-    }
+    service->is_offered_nowhere = !is_offered_somewhere(service);
     return service->is_offered_nowhere != was_nowhere;
+}
+
+/* Heed what is said at |place|, by |tunnel| if that is not NULL. */
+static bool hear_at(const struct service *service, struct place *place,
+                    const struct tunnel *tunnel)
+{
+    const struct tunnel *used = consume_tunnel(place);
+    enum place_told before = place->told;
+
+    if (!used || (tunnel && used != tunnel))
+        return false;
+    hear_place(place, service->options.name, used);
+    vet(service, place, used);
+    return place->told != before;
+}
+
+/* The place that |tunnel| leads to, without a look at all of them; or NULL. */
+static struct place *place_of(const struct service *service,
+                              const struct tunnel *tunnel)
+{
+    struct tunnel_report report;
+
+    tunnel_report(tunnel, &report);
+    return report.is_dialler ? pool_find(&service->pool, &report.address)
+                             : places_of_tunnel(service, tunnel);
 }
 
 bool consume_hear(struct service *service, const struct tunnel *tunnel)
@@ -100,15 +148,16 @@ bool consume_hear(struct service *service, const struct tunnel *tunnel)
 
     if (service->options.role != SERVICE_CONSUME)
         return false;
+    if (tunnel) {
+        struct place *place = place_of(service, tunnel);
+
+        is_news = place && hear_at(service, place, tunnel);
+        return look_for_hope(service) || is_news;
+    }
     LIST_EACH(&service->pool.places, node)
     {
-        struct place *place = LIST_ITEM(node, struct place, node);
-        const struct tunnel *used = consume_tunnel(place);
-        enum place_told before = place->told;
-
-        if (used && (!tunnel || used == tunnel))
-            hear_place(place, service->options.name, used);
-        is_news = is_news || place->told != before;
+        if (hear_at(service, LIST_ITEM(node, struct place, node), NULL))
+            is_news = true;
     }
     return look_for_hope(service) || is_news;
 }

@@ -10,12 +10,29 @@
 
 /* An ambassador that one or more services are consumed from. */
 struct shared_peer {
-    struct list node;
+    struct address address;
     struct peer *peer;
     uint32_t uses;
 };
 
 /* ---- peers ---- */
+
+static bool is_at(const void *item, const void *address)
+{
+    return address_equal(&((const struct shared_peer *)item)->address, address);
+}
+
+static struct shared_peer *find_shared(const struct switchboard *board,
+                                       const struct address *address)
+{
+    return index_find(&board->peers, address_hash(address), is_at, address);
+}
+
+static void forget_shared(struct switchboard *board, struct shared_peer *shared)
+{
+    index_remove(&board->peers, address_hash(&shared->address), shared);
+    free(shared);
+}
 
 static struct peer *share_peer(struct switchboard *board,
                                const struct endpoint *endpoint)
@@ -25,39 +42,35 @@ static struct peer *share_peer(struct switchboard *board,
                                     .name = endpoint->name };
     struct shared_peer *shared;
 
-    LIST_EACH(&board->peers, node)
-    {
-        shared = LIST_ITEM(node, struct shared_peer, node);
-        if (address_equal(peer_address(shared->peer), &endpoint->address)) {
-            shared->uses++;
-            return shared->peer;
-        }
+    shared = find_shared(board, &endpoint->address);
+    if (shared) {
+        shared->uses++;
+        return shared->peer;
     }
     shared = calloc(1, sizeof(*shared));
-    if (!shared)
-        return NULL;
-    shared->peer = peer_new(&options);
-    if (!shared->peer) {
+    if (!shared ||
+        !index_add(&board->peers, address_hash(&endpoint->address), shared)) {
         free(shared);
         return NULL;
     }
+    shared->address = endpoint->address;
     shared->uses = 1;
-    list_append(&board->peers, &shared->node);
-    return shared->peer;
+    shared->peer = peer_new(&options);
+    if (shared->peer)
+        return shared->peer;
+    forget_shared(board, shared);
+    return NULL;
 }
 
 static void leave_peer(struct switchboard *board, const struct peer *peer)
 {
-    LIST_EACH(&board->peers, node)
-    {
-        struct shared_peer *shared = LIST_ITEM(node, struct shared_peer, node);
+    struct shared_peer *shared = find_shared(board, peer_address(peer));
 
-        if (shared->peer != peer || --shared->uses > 0)
-            continue;
-        list_remove(node);
-        peer_free(shared->peer);
-        free(shared);
-    }
+    ASSERT(shared && shared->peer == peer);
+    if (--shared->uses > 0)
+        return;
+    peer_free(shared->peer);
+    forget_shared(board, shared);
 }
 
 /* ---- tunnels that dialled us are places too, where that is wanted ---- */
@@ -135,12 +148,6 @@ void places_drop_inbound(struct service *service)
     }
 }
 
-static bool endpoints_have_place(const struct endpoints *endpoints,
-                                 const struct place *place)
-{
-    return endpoints_have(endpoints, &place->endpoint.address);
-}
-
 static enum status add_place(struct service *service,
                              const struct endpoint *endpoint)
 {
@@ -149,6 +156,7 @@ static enum status add_place(struct service *service,
 
     if (!place)
         return STATUS_NO_MEMORY;
+    place->is_wanted = true;
     if (service->options.health.protocol != HEALTH_NONE)
         pool_judge(place, FITNESS_NOT_CHECKED,
                    loop_now_us(service->host->loop));
@@ -167,20 +175,26 @@ enum status places_set(struct service *service,
     enum status status = STATUS_OK;
 
     service->is_set = endpoints->is_set;
+    LIST_EACH(&service->pool.places, before)
+    {
+        LIST_ITEM(before, struct place, node)->is_wanted = false;
+    }
     for (size_t i = 0; i < endpoints->count; i++) {
         const struct endpoint *endpoint = &endpoints->items[i];
         struct place *place = pool_find(&service->pool, &endpoint->address);
 
-        if (place)
+        if (place) {
             place->endpoint = *endpoint;
-        else if (add_place(service, endpoint) != STATUS_OK)
+            place->is_wanted = true;
+        } else if (add_place(service, endpoint) != STATUS_OK) {
             status = STATUS_NO_MEMORY;
+        }
     }
     LIST_EACH(&service->pool.places, node)
     {
         struct place *place = LIST_ITEM(node, struct place, node);
 
-        if (!place->tunnel && !endpoints_have_place(endpoints, place))
+        if (!place->tunnel && !place->is_wanted)
             remove_place(service, place);
     }
     places_drop_inbound(service);

@@ -21,6 +21,7 @@ void pool_init(struct pool *pool, const struct pool_policy *policy,
         (struct pool){ .policy = *policy, .random = random_from_seed(seed) };
     list_init(&pool->places);
     list_init(&pool->removed);
+    index_init(&pool->index);
 }
 
 void pool_clear(struct pool *pool)
@@ -33,8 +34,16 @@ void pool_clear(struct pool *pool)
         pool_remove(pool, place);
     }
     ASSERT(list_is_empty(&pool->removed));
+    index_clear(&pool->index);
     free(pool->candidates);
     free(pool->chosen_from);
+}
+
+static void free_place(struct place *place)
+{
+    index_remove(&place->pool->index, address_hash(&place->endpoint.address),
+                 place);
+    free(place);
 }
 
 /* Room for one more candidate. */
@@ -58,28 +67,43 @@ static bool make_room(struct pool *pool)
     return true;
 }
 
-/* One that was removed and still has connections, or a new one. */
-static struct place *get_place(struct pool *pool, const struct address *address)
+static bool is_removed_from(const void *item, const void *address)
 {
-    struct place *place;
+    const struct place *place = item;
 
-    LIST_EACH(&pool->removed, node)
-    {
-        place = LIST_ITEM(node, struct place, node);
-        if (!address_equal(&place->endpoint.address, address))
-            continue;
-        list_remove(node);
-        place->is_removed = place->is_demoted = false;
-        place->unfit[0] = '\0';
-        place->told = TOLD_NOTHING;
-        place->told_load = 0;
-        place->told_by = NULL;
-        return place;
-    }
-    place = calloc(1, sizeof(*place));
+    return place->is_removed &&
+           address_equal(&place->endpoint.address, address);
+}
+
+/* One that was removed and still has connections comes back. */
+static struct place *bring_from_removed(struct pool *pool,
+                                        const struct address *address)
+{
+    struct place *place = index_find(&pool->index, address_hash(address),
+                                     is_removed_from, address);
+
     if (!place)
         return NULL;
+    list_remove(&place->node);
+    place->is_removed = place->is_demoted = false;
+    place->unfit[0] = '\0';
+    place->told = TOLD_NOTHING;
+    place->told_load = 0;
+    place->told_by = NULL;
+    return place;
+}
+
+static struct place *new_place(struct pool *pool, const struct address *address)
+{
+    struct place *place = calloc(1, sizeof(*place));
+
+    if (!place || !index_add(&pool->index, address_hash(address), place)) {
+        free(place);
+        return NULL;
+    }
+    place->pool = pool;
     place->number = ++pool->next_number;
+    place->key = balance_key(&address->any, address->length);
     place->order = random_next(&pool->random);
     place->failure = "";
     return place;
@@ -92,12 +116,15 @@ struct place *pool_add(struct pool *pool, const struct endpoint *endpoint,
 
     if (!make_room(pool))
         return NULL;
-    place = get_place(pool, &endpoint->address);
+    place = bring_from_removed(pool, &endpoint->address);
+    if (!place)
+        place = new_place(pool, &endpoint->address);
     if (!place)
         return NULL;
     place->endpoint = *endpoint;
     place->ripened_us = now_us;
     list_append(&pool->places, &place->node);
+    pool->is_listed = false;
     pool->count++;
     return place;
 }
@@ -109,28 +136,36 @@ void pool_remove(struct pool *pool, struct place *place)
     place->peer = NULL;
     place->tunnel = NULL;
     list_remove(&place->node);
+    pool->is_listed = false;
     pool->count--;
     if (place->active == 0)
-        free(place);
+        free_place(place);
     else
         list_append(&pool->removed, &place->node);
 }
 
+static bool is_named_by(const void *item, const void *address)
+{
+    const struct place *place = item;
+
+    return !place->tunnel && !place->is_removed &&
+           address_equal(&place->endpoint.address, address);
+}
+
 struct place *pool_find(const struct pool *pool, const struct address *address)
 {
-    LIST_EACH(&pool->places, node)
-    {
-        struct place *place = LIST_ITEM(node, struct place, node);
+    return index_find(&pool->index, address_hash(address), is_named_by,
+                      address);
+}
 
-        if (!place->tunnel && address_equal(&place->endpoint.address, address))
-            return place;
-    }
-    return NULL;
+static inline uint32_t rank_of(const struct place *place)
+{
+    return ((uint32_t)place->endpoint.tier << 16) | place->endpoint.priority;
 }
 
 uint32_t pool_rank(const struct place *place)
 {
-    return ((uint32_t)place->endpoint.tier << 16) | place->endpoint.priority;
+    return rank_of(place);
 }
 
 static bool was_tried(const struct pool_request *request,
@@ -204,42 +239,49 @@ static uint64_t faded_latency(const struct place *place, uint64_t now_us)
     return halvings < 64 ? place->latency_us >> halvings : 0;
 }
 
-static struct candidate candidate_of(const struct pool *pool,
-                                     const struct place *place,
-                                     struct pool_request *request)
+static void fill_candidate(const struct pool *pool, const struct place *place,
+                           struct pool_request *request,
+                           struct candidate *candidate)
 {
     const char *obstacle = obstacle_to_all(pool, place, request);
-    bool usable = !obstacle && !was_tried(request, place);
+    bool minds_latency = pool->policy.rule.balance == BALANCE_TWO_CHOICES;
 
     if (obstacle && request->obstacle != pool_full)
         request->obstacle = obstacle; /* that one is full says most */
-    return (struct candidate){
-        .usable = usable,
-        .fit = !obstacle || obstacle == pool_full,
-        .priority = pool_rank(place),
-        .weight = ripe_weight(pool, place, request->now_us),
-        .active = place->active,
-        .told_load = place->told_load,
-        .latency_us = faded_latency(place, request->now_us),
-        .key = balance_key(&place->endpoint.address.any,
-                           place->endpoint.address.length),
-        .current = place->current,
-        .order = place->order,
-    };
+    candidate->usable = !obstacle && !was_tried(request, place);
+    candidate->fit = !obstacle || obstacle == pool_full;
+    candidate->priority = pool_rank(place);
+    candidate->weight = ripe_weight(pool, place, request->now_us);
+    candidate->active = place->active;
+    candidate->told_load = place->told_load;
+    candidate->latency_us =
+        minds_latency ? faded_latency(place, request->now_us) : 0;
+    candidate->key = place->key;
+    candidate->current = place->current;
+    candidate->order = place->order;
+}
+
+/* A walk along an array does not wait for memory at each step. */
+static void list_places(struct pool *pool)
+{
+    size_t count = 0;
+
+    if (pool->is_listed)
+        return;
+    LIST_EACH(&pool->places, node)
+    {
+        pool->chosen_from[count++] = LIST_ITEM(node, struct place, node);
+    }
+    pool->is_listed = true;
 }
 
 static size_t list_candidates(struct pool *pool, struct pool_request *request)
 {
-    size_t count = 0;
-
-    LIST_EACH(&pool->places, node)
-    {
-        struct place *place = LIST_ITEM(node, struct place, node);
-
-        pool->chosen_from[count] = place;
-        pool->candidates[count++] = candidate_of(pool, place, request);
-    }
-    return count;
+    list_places(pool);
+    for (size_t i = 0; i < pool->count; i++)
+        fill_candidate(pool, pool->chosen_from[i], request,
+                       &pool->candidates[i]);
+    return pool->count;
 }
 
 /* The candidates; also those that are not fit, if that leaves too few. */
@@ -276,6 +318,15 @@ struct place *pool_survey(struct pool *pool, struct pool_request *request)
     return decide(pool, request, random_next(&random));
 }
 
+/* Whose turn it is next. */
+static void keep_turns(struct pool *pool)
+{
+    if (pool->policy.rule.balance != BALANCE_ROUND_ROBIN)
+        return;
+    for (size_t i = 0; i < pool->count; i++)
+        pool->chosen_from[i]->current = pool->candidates[i].current;
+}
+
 struct place *pool_choose(struct pool *pool, struct pool_request *request)
 {
     struct place *place;
@@ -283,10 +334,9 @@ struct place *pool_choose(struct pool *pool, struct pool_request *request)
     if (request->tried_count == POOL_MAX_TRIED)
         return NULL;
     place = decide(pool, request, random_next(&pool->random));
-    for (size_t i = 0; i < pool->count; i++)
-        pool->chosen_from[i]->current = pool->candidates[i].current;
     if (!place)
         return NULL;
+    keep_turns(pool);
     request->tried[request->tried_count++] = place->number;
     place->latency_us = faded_latency(place, request->now_us);
     place->chosen_us = request->now_us;
@@ -375,7 +425,7 @@ void pool_end(struct place *place, bool was_probe)
         place->is_probed = false;
     if (place->is_removed && place->active == 0) {
         list_remove(&place->node);
-        free(place);
+        free_place(place);
     }
 }
 

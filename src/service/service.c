@@ -114,12 +114,14 @@ bool passage_choose(struct passage *passage)
     if (passage->is_retry &&
         !budget_take(&service->budget, passage->request.now_us))
         return false;
+    service->has_none = passage->request.tried_count == 0;
     passage->place = pool_choose(&service->pool, &passage->request);
     if (!passage->place) {
         if (passage->is_retry) /* it is none without a place */
             budget_give_back(&service->budget);
         return false;
     }
+    service->has_none = false;
     passage->rank = pool_rank(passage->place);
     pool_begin(passage->place);
     return true;
@@ -211,6 +213,7 @@ static void look_at_waiting(struct service *service)
     list_splice(&trying, &service->waiting);
     service->waiting_count = 0;
     service->is_look_due = false;
+    service->has_none = false;
     while (!list_is_empty(&trying)) {
         struct passage *passage =
             LIST_ITEM(trying.next, struct passage, waiting);
@@ -218,6 +221,8 @@ static void look_at_waiting(struct service *service)
         list_remove(&passage->waiting);
         if (now_us >= passage->until_us)
             passage->kind->give_up(passage);
+        else if (service->has_none) /* nor is there one for this one */
+            line_up(service, passage);
         else
             passage->kind->retry(passage);
     }
@@ -275,10 +280,10 @@ void service_cut(struct service *service, const struct text_list *patterns)
         if (!tunnel || service_matches(patterns, tunnel_peer(tunnel)))
             continue;
         service->denied++;
-        LOG(LOG_WARNING, "stream_cut",
-            log_text("service", service->options.name),
-            log_text("peer", tunnel_peer(tunnel)->text),
-            log_text("reason", "not allowed any more"));
+        LOG_LIMITED(20, LOG_WARNING, "stream_cut",
+                    log_text("service", service->options.name),
+                    log_text("peer", tunnel_peer(tunnel)->text),
+                    log_text("reason", "not allowed any more"));
         passage->kind->abort(passage);
     }
 }

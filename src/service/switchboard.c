@@ -48,6 +48,11 @@ static struct service *add_service(struct switchboard *board,
         free(service);
         return NULL;
     }
+    if (!index_add(&board->by_name, index_hash_text(options->name), service)) {
+        service_options_clear(&service->options);
+        free(service);
+        return NULL;
+    }
     if (options->role == SERVICE_CONSUME)
         service->find_obstacle = consume_obstacle;
     service->board = board;
@@ -62,18 +67,26 @@ static struct service *add_service(struct switchboard *board,
     return service;
 }
 
+struct service_key {
+    enum service_role role;
+    const char *name;
+};
+
+static bool is_called(const void *item, const void *key)
+{
+    const struct service *service = item;
+    const struct service_key *wanted = key;
+
+    return !service->is_removed && service->options.role == wanted->role &&
+           strcmp(service->options.name, wanted->name) == 0;
+}
+
 struct service *switchboard_find(const struct switchboard *board,
                                  enum service_role role, const char *name)
 {
-    LIST_EACH(&board->services, node)
-    {
-        struct service *service = LIST_ITEM(node, struct service, node);
+    const struct service_key key = { role, name };
 
-        if (!service->is_removed && service->options.role == role &&
-            strcmp(service->options.name, name) == 0)
-            return service;
-    }
-    return NULL;
+    return index_find(&board->by_name, index_hash_text(name), is_called, &key);
 }
 
 /* ---- places ---- */
@@ -84,6 +97,8 @@ static void free_service(struct service *service)
     loop_timer_stop(&service->timer);
     loop_timer_stop(&service->moving);
     list_remove(&service->node);
+    index_remove(&service->board->by_name,
+                 index_hash_text(service->options.name), service);
     pool_clear(&service->pool);
     service_options_clear(&service->options);
     free(service);
@@ -306,6 +321,7 @@ static enum status change_service(struct service *service,
     service->pool.policy = policy_of(&copy);
     if (!asks_alike)
         places_forget_verdicts(service);
+    (void)consume_hear(service, NULL); /* who may offer it has changed */
     service_cut(service,
                 copy.role == SERVICE_OFFER ? &copy.allow : &copy.peers);
     places_drop_inbound(service);
@@ -412,7 +428,8 @@ enum status switchboard_init(struct switchboard *board,
 {
     *board = (struct switchboard){ .events = events, .context = context };
     list_init(&board->services);
-    list_init(&board->peers);
+    index_init(&board->by_name);
+    index_init(&board->peers);
     host->events = &host_events;
     host->context = board;
     if (host_init(&board->host, host) != STATUS_OK)
@@ -442,5 +459,7 @@ void switchboard_clear(struct switchboard *board)
 {
     sweep(board);
     ASSERT(list_is_empty(&board->services));
+    index_clear(&board->by_name);
+    index_clear(&board->peers);
     host_clear(&board->host);
 }

@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * DIALLING --connected--> GREETING --established--> back to who asked
- * Any failure goes back, too; an alert of ours is sent first if it can be.
+ * WAITING --> DIALLING --connected--> GREETING --established--> back to who
+ * asked.  Any failure goes back, too; an alert of ours is sent first if it can
+ * be.
+ *
+ * Who wants tunnels to a thousand peers at once must not have a little of each
+ * handshake done, and all of them too late.  So of those that we dial only
+ * some are under way at a time.  A peer that lets us wait does not count for
+ * long, so that those that are there do not wait for those that are not.
  */
 #include "tunnel/handshaker.h"
+#include "base/clock.h"
 #include "base/list.h"
 #include "base/text.h"
 #include "net/dialer.h"
@@ -15,7 +22,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { READ_BYTES = 16384 };
+enum { READ_BYTES = 16384, MAX_OURS = 64 };
+
+/* So long one that we dial counts before it has connected, and then again. */
+static const uint64_t dialling_counts_us = 200 * CLOCK_MS;
+static const uint64_t greeting_counts_us = CLOCK_SECOND;
 
 /* Who we are and whom we accept, while any handshake uses them. */
 struct credentials {
@@ -33,6 +44,9 @@ struct handshaker {
     pthread_t thread;
     struct list credentials; /* the newest first; owned */
     struct list attempts;    /* owned */
+    struct list waiting;     /* greetings that are not begun; owned */
+    unsigned ours;           /* attempts that count */
+    struct loop_task begin_waiting;
 };
 
 /* One handshake under way. */
@@ -48,6 +62,7 @@ struct attempt {
     struct loop_timer timer;
     struct tls *tls;
     int fd;
+    bool counts; /* in handshaker.ours */
     bool readable;
     bool writable;
 };
@@ -167,6 +182,27 @@ static void release_attempt(struct loop_deferred *deferred)
     free(CONTAINER_OF(deferred, struct attempt, deferred));
 }
 
+/* ---- how many of ours ---- */
+
+static void count(struct attempt *attempt, uint64_t duration_us)
+{
+    attempt->handshaker->ours += !attempt->counts;
+    attempt->counts = true;
+    loop_timer_start(&attempt->timer, duration_us);
+}
+
+static void stop_counting(struct attempt *attempt)
+{
+    if (!attempt->counts)
+        return;
+    attempt->counts = false;
+    attempt->handshaker->ours--;
+    loop_schedule(attempt->handshaker->loop,
+                  &attempt->handshaker->begin_waiting);
+}
+
+/* ---- the end of an attempt ---- */
+
 /* The end of |attempt|; what it has not given away goes with it. */
 static void close_attempt(struct attempt *attempt)
 {
@@ -183,6 +219,7 @@ static void close_attempt(struct attempt *attempt)
     tls_free(attempt->tls);
     attempt->tls = NULL;
     list_remove(&attempt->node);
+    stop_counting(attempt);
     attempt->credentials->uses--;
     retire_credentials(handshaker);
     loop_defer(handshaker->loop, &attempt->deferred, release_attempt);
@@ -351,14 +388,24 @@ static void dialled(void *context, enum status status, int fd)
         return;
     }
     attempt->fd = fd;
+    count(attempt, greeting_counts_us);
     greet(attempt);
 }
 
 static void timed_out(struct loop_timer *timer)
 {
     struct attempt *attempt = CONTAINER_OF(timer, struct attempt, timer);
+    uint64_t timeout_us = attempt->greeting->timeout_us;
 
-    fail_attempt(attempt, STATUS_TIMEOUT, "the handshake took too long");
+    if (!attempt->counts) {
+        fail_attempt(attempt, STATUS_TIMEOUT, "the handshake took too long");
+        return;
+    }
+    stop_counting(attempt);
+    if (!attempt->dial) /* dialling has a limit of its own */
+        loop_timer_start(timer, timeout_us > greeting_counts_us
+                                    ? timeout_us - greeting_counts_us
+                                    : 0);
 }
 
 static void begin(struct handshaker *handshaker, struct greeting *greeting)
@@ -381,15 +428,39 @@ static void begin(struct handshaker *handshaker, struct greeting *greeting)
     greeting->fd = -1;
     loop_task_init(&attempt->task, run_attempt);
     loop_timer_init(handshaker->loop, &attempt->timer, timed_out);
-    loop_timer_start(&attempt->timer, greeting->timeout_us);
     list_append(&handshaker->attempts, &attempt->node);
     if (greeting->role == TLS_SERVER) {
+        loop_timer_start(&attempt->timer, greeting->timeout_us);
         greet(attempt);
         return;
     }
+    count(attempt, dialling_counts_us);
     attempt->dial = dial_start(handshaker->loop, &options);
     if (!attempt->dial)
         fail_attempt(attempt, STATUS_NO_MEMORY, "out of memory");
+}
+
+static void begin_waiting(struct loop_task *task)
+{
+    struct handshaker *handshaker =
+        CONTAINER_OF(task, struct handshaker, begin_waiting);
+
+    while (handshaker->ours < MAX_OURS &&
+           !list_is_empty(&handshaker->waiting)) {
+        struct greeting *greeting = LIST_ITEM(list_first(&handshaker->waiting),
+                                              struct greeting, waiting);
+
+        list_remove(&greeting->waiting);
+        begin(handshaker, greeting);
+    }
+}
+
+static void wait_for_turn(struct greeting *greeting)
+{
+    struct handshaker *handshaker = greeting->handshaker;
+
+    list_append(&handshaker->waiting, &greeting->waiting);
+    loop_schedule(handshaker->loop, &handshaker->begin_waiting);
 }
 
 static void take_handshake(struct loop_message *message, bool discarded)
@@ -400,6 +471,8 @@ static void take_handshake(struct loop_message *message, bool discarded)
         answer(greeting, STATUS_CLOSED, "stopping");
     else if (!newest(greeting->handshaker))
         answer(greeting, STATUS_CLOSED, "no identity to show");
+    else if (greeting->role == TLS_CLIENT)
+        wait_for_turn(greeting);
     else
         begin(greeting->handshaker, greeting);
 }
@@ -477,6 +550,8 @@ enum status handshaker_start(struct handshaker **started)
         return STATUS_NO_MEMORY;
     list_init(&handshaker->credentials);
     list_init(&handshaker->attempts);
+    list_init(&handshaker->waiting);
+    loop_task_init(&handshaker->begin_waiting, begin_waiting);
     handshaker->loop = loop_new();
     if (!handshaker->loop || start_thread(handshaker) != 0) {
         loop_free(handshaker->loop);
@@ -493,11 +568,18 @@ void handshaker_stop(struct handshaker *handshaker)
         return;
     loop_stop(handshaker->loop);
     pthread_join(handshaker->thread, NULL);
+    LIST_EACH(&handshaker->waiting, waiting)
+    {
+        list_remove(waiting);
+        answer(LIST_ITEM(waiting, struct greeting, waiting), STATUS_CLOSED,
+               "stopping");
+    }
     LIST_EACH(&handshaker->attempts, node)
     {
         fail_attempt(LIST_ITEM(node, struct attempt, node), STATUS_CLOSED,
                      "stopping");
     }
+    loop_task_cancel(&handshaker->begin_waiting);
     loop_free(handshaker->loop);
     LIST_EACH(&handshaker->credentials, node)
     {

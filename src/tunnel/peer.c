@@ -81,9 +81,9 @@ static void note_failure(struct peer *peer, const char *failure)
     text_format(peer->failure, sizeof(peer->failure), "%s", failure);
     /* The first time, when it changes, and now and then. */
     if (is_news || (peer->failures & (peer->failures - 1)) == 0)
-        LOG(LOG_WARNING, "tunnel_failed", log_text("to", peer->name),
-            log_text("reason", failure),
-            log_number("failures", peer->failures));
+        LOG_LIMITED(20, LOG_WARNING, "tunnel_failed",
+                    log_text("to", peer->name), log_text("reason", failure),
+                    log_number("failures", peer->failures));
 }
 
 static void tunnel_was_changed(void *context, struct tunnel *tunnel)

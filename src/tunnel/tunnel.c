@@ -53,12 +53,13 @@ static void log_end(const struct tunnel *tunnel, const char *reason,
         return;
     }
     session_stats(tunnel->session, &stats);
-    LOG(LOG_INFO, "tunnel_closed",
-        log_number("tunnel", (int64_t)tunnel->number),
-        log_text("peer", tunnel_peer(tunnel)->text), log_text("reason", reason),
-        log_text("detail", detail), log_number("streams", stats.streams),
-        log_number("sent_bytes", (int64_t)tunnel->sent_bytes),
-        log_number("received_bytes", (int64_t)tunnel->received_bytes));
+    LOG_LIMITED(50, LOG_INFO, "tunnel_closed",
+                log_number("tunnel", (int64_t)tunnel->number),
+                log_text("peer", tunnel_peer(tunnel)->text),
+                log_text("reason", reason), log_text("detail", detail),
+                log_number("streams", stats.streams),
+                log_number("sent_bytes", (int64_t)tunnel->sent_bytes),
+                log_number("received_bytes", (int64_t)tunnel->received_bytes));
 }
 
 /* Everything ends here, once. */

@@ -54,12 +54,14 @@ static void became_ready(struct tunnel *tunnel)
 {
     const struct hello *peer = session_peer(tunnel->session);
 
-    LOG(LOG_INFO, "tunnel_opened",
-        log_number("tunnel", (int64_t)tunnel->number),
-        log_text("peer", tunnel_peer(tunnel)->text),
-        log_text("node", peer->node), log_text("version", peer->version),
-        log_text("direction", tunnel->is_dialler ? "dialled" : "accepted"),
-        log_text("aead", tls_aead_name(tunnel->tls)));
+    LOG_LIMITED(50, LOG_INFO, "tunnel_opened",
+                log_number("tunnel", (int64_t)tunnel->number),
+                log_text("peer", tunnel_peer(tunnel)->text),
+                log_text("node", peer->node),
+                log_text("version", peer->version),
+                log_text("direction",
+                         tunnel->is_dialler ? "dialled" : "accepted"),
+                log_text("aead", tls_aead_name(tunnel->tls)));
 }
 
 static void react(struct tunnel *tunnel, const struct session_event *event)

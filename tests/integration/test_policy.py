@@ -103,3 +103,19 @@ offer:
 """))
     assert done.returncode == 1
     assert "bad.yaml:6:" in done.stderr, done.stderr
+
+
+def test_whom_a_reload_forbids_gets_no_connection_by_a_tunnel_that_is_up(
+        box, make_pair):
+    pair = make_pair(verify.Server(box).address, consume={"hold": "0"})
+    consumer, first = pair.consumer, pair.documents()[0]
+    other = {**first, "consume": {pair.name: {
+        **first["consume"][pair.name],
+        "peer": [pair.db.identity.replace("db-1", "other")]}}}
+    for document, is_allowed in ((other, False), (first, True)) * 2:
+        assert consumer.reload(document).returncode == 0
+        wait_until(lambda: is_served(box, pair.address) == is_allowed, 20,
+                   f"a connection is {'' if is_allowed else 'not '}carried")
+        assert len(consumer.tunnels()) > 0
+        assert [is_served(box, pair.address) for _ in range(4)] == \
+            [is_allowed] * 4

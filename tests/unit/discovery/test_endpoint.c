@@ -126,8 +126,31 @@ static void too_many_are_cut_at_the_least_preferred(void **state)
     free(items);
 }
 
+static void what_another_answer_lacks_is_counted(void **state)
+{
+    struct endpoint items[] = { make("10.0.0.1:1", "a", 0, 1),
+                                make("10.0.0.2:1", "z", 0, 1),
+                                make("[::1]:1", "b", 0, 1),
+                                make("10.0.0.1:2", "c", 0, 1) };
+    struct endpoint others[] = { make("[::1]:1", "other name", 7, 9),
+                                 make("10.0.0.3:1", "a", 0, 1),
+                                 make("10.0.0.1:2", "c", 0, 1) };
+    struct endpoints *one = endpoints_new(items, ARRAY_LENGTH(items));
+    struct endpoints *other = endpoints_new(others, ARRAY_LENGTH(others));
+
+    (void)state;
+    assert_int_equal(endpoints_missing(one, other), 2);
+    assert_int_equal(endpoints_missing(other, one), 1);
+    assert_int_equal(endpoints_missing(one, one), 0);
+    assert_int_equal(endpoints_missing(one, NULL), 4);
+    assert_int_equal(endpoints_missing(NULL, one), 0);
+    free(one);
+    free(other);
+}
+
 RUN_TESTS(TEST(an_answer_is_sorted_by_priority_name_and_address),
           TEST(of_two_with_one_address_the_preferred_stays),
           TEST(the_order_of_an_answer_makes_no_difference),
           TEST(nothing_equals_nothing), TEST(an_address_is_found_with_its_port),
+          TEST(what_another_answer_lacks_is_counted),
           TEST(too_many_are_cut_at_the_least_preferred))

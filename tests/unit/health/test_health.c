@@ -277,7 +277,7 @@ static void only_so_many_are_asked_at_a_time(void **state)
 
     (void)state;
     open_health(ward);
-    place(ward, 100);
+    place(ward, 2 * HEALTH_MAX_CHECKS);
     pass(ward, 200000);
     assert_int_equal(ward->now, HEALTH_MAX_CHECKS);
     ward->answer = "+PONG\r\n";
@@ -287,8 +287,21 @@ static void only_so_many_are_asked_at_a_time(void **state)
             ward->served[i] = -1;
             ward->now--;
         }
-    await(ward, 100);
+    await(ward, 2 * HEALTH_MAX_CHECKS);
     assert_int_equal(ward->most, HEALTH_MAX_CHECKS);
+    free_ward(ward);
+}
+
+/* Or those that hang until the timeout would make the others wait. */
+static void of_many_half_are_asked_at_a_time(void **state)
+{
+    struct ward *ward = new_ward();
+
+    (void)state;
+    open_health(ward);
+    place(ward, 120);
+    pass(ward, 200000);
+    assert_int_equal(ward->now, 60);
     free_ward(ward);
 }
 
@@ -353,6 +366,7 @@ RUN_TESTS(TEST(verdicts_follow_the_answers), TEST(nobody_there_is_unfit),
           TEST(a_service_that_wants_to_hears_whose_connection_it_is),
           TEST(what_could_not_be_asked_is_not_judged),
           TEST(only_so_many_are_asked_at_a_time),
+          TEST(of_many_half_are_asked_at_a_time),
           TEST(what_goes_is_asked_no_more),
           TEST(another_question_forgets_the_answers),
           TEST(questions_are_spread_in_time))

@@ -474,6 +474,71 @@ static void what_was_slow_is_measured_again(void **state)
     pool_clear(&world.pool);
 }
 
+/* ---- many ---- */
+
+enum { MANY = 3000 };
+
+static struct endpoint one_of_many(size_t number)
+{
+    struct endpoint endpoint = { .weight = 1 };
+
+    assert_true(address_parse(&endpoint.address, "[2001:db8::1]:1"));
+    address_set_port(&endpoint.address, (uint16_t)(number + 1));
+    return endpoint;
+}
+
+static void each_of_many_is_found_as_they_come_and_go(void **state)
+{
+    static struct place *places[MANY];
+    struct pool pool;
+
+    (void)state;
+    pool_init(&pool, &plain, 1);
+    for (size_t i = 0; i < MANY; i++) {
+        struct endpoint endpoint = one_of_many(i);
+
+        places[i] = pool_add(&pool, &endpoint, 1);
+        assert_non_null(places[i]);
+        if (i % 3 == 0)
+            pool_begin(places[i]);
+    }
+    for (size_t i = 0; i < MANY; i += 2)
+        pool_remove(&pool, places[i]);
+    for (size_t i = 0; i < MANY; i++) {
+        struct endpoint endpoint = one_of_many(i);
+
+        assert_ptr_equal(pool_find(&pool, &endpoint.address),
+                         i % 2 == 0 ? NULL : places[i]);
+        if (i % 6 == 0) /* its connection is there: it is the same again */
+            assert_ptr_equal(pool_add(&pool, &endpoint, 1), places[i]);
+    }
+    for (size_t i = 0; i < MANY; i += 3)
+        pool_end(places[i], false);
+    assert_int_equal(pool.count, MANY / 2 + MANY / 6);
+    pool_clear(&pool);
+}
+
+/* A tunnel that came from there is not what a source calls by its address. */
+static void who_dialled_us_is_not_found_by_an_address(void **state)
+{
+    struct endpoint endpoint = one_of_many(1);
+    struct place *inbound, *named;
+    struct pool pool;
+
+    (void)state;
+    pool_init(&pool, &plain, 1);
+    inbound = pool_add(&pool, &endpoint, 1);
+    assert_non_null(inbound);
+    inbound->tunnel = (struct tunnel *)(void *)&pool; /* some other than NULL */
+    assert_null(pool_find(&pool, &endpoint.address));
+    named = pool_add(&pool, &endpoint, 1);
+    assert_ptr_equal(pool_find(&pool, &endpoint.address), named);
+    assert_ptr_not_equal(named, inbound);
+    pool_remove(&pool, named);
+    assert_null(pool_find(&pool, &endpoint.address));
+    pool_clear(&pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -498,6 +563,8 @@ int main(void)
         cmocka_unit_test(one_that_comes_back_is_new_again),
         cmocka_unit_test(a_hash_knows_no_slow_start),
         cmocka_unit_test(what_was_slow_is_measured_again),
+        cmocka_unit_test(each_of_many_is_found_as_they_come_and_go),
+        cmocka_unit_test(who_dialled_us_is_not_found_by_an_address),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -287,6 +287,37 @@ static void who_comes_back_to_wait_has_its_turn_again(void **state)
     passage_end(&second.passage);
 }
 
+static void where_one_finds_nothing_the_others_go_on_waiting(void **state)
+{
+    struct world *world = *state;
+    struct walker walkers[4];
+
+    for (size_t i = 0; i < ARRAY_LENGTH(walkers); i++) {
+        begin(world, &walkers[i]);
+        assert_true(passage_wait(&walkers[i].passage));
+    }
+    walkers[2].passage.until_us = 0; /* its time is over nevertheless */
+    service_retry(&world->service);
+    assert_int_equal(walkers[0].retries, 1);
+    assert_int_equal(walkers[1].retries, 0);
+    assert_int_equal(walkers[2].given_up, 1);
+    assert_int_equal(walkers[3].retries, 0);
+    assert_int_equal(world->service.waiting_count, 3);
+    add_places(world, 1);
+    world->service.pool.policy.max_per_place = 2;
+    service_retry(&world->service);
+    assert_non_null(walkers[0].passage.place);
+    assert_non_null(walkers[1].passage.place);
+    assert_null(walkers[3].passage.place);
+    assert_int_equal(world->service.waiting_count, 1);
+    walkers[3].retries = 0;
+    passage_end(&walkers[0].passage);
+    turn_until(world, &walkers[3].retries);
+    assert_non_null(walkers[3].passage.place);
+    for (size_t i = 1; i < ARRAY_LENGTH(walkers); i++)
+        passage_end(&walkers[i].passage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -310,6 +341,8 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             who_comes_back_to_wait_has_its_turn_again, set_up, tear_down),
+            where_one_finds_nothing_the_others_go_on_waiting, set_up,
+            tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
