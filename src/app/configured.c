@@ -49,7 +49,7 @@ static int check(struct arguments *arguments)
     if (status == STATUS_OK && arguments->wants_print)
         config_print(config, stdout);
     else if (status == STATUS_OK)
-        printf("%s: fine: %zu service%s\n", arguments->file,
+        printf("%s: fine: %zu service%s\n", arguments_file(arguments),
                config->service_count, config->service_count == 1 ? "" : "s");
     config_free(config);
     return status == STATUS_OK ? 0 : fail(arguments, &error);

@@ -204,3 +204,10 @@ def test_a_file_in_a_sockets_place_is_left_alone(box, good):
                    box.write("e.yaml", GOOD.format(**good)), timeout=20)
     assert done.returncode == 1, done
     assert path.read_text(encoding="ascii") == "data"
+
+
+def test_a_file_nobody_named_has_its_name(box, good):
+    box.write("entente.yaml", GOOD.format(**good))
+    done = entente("check", cwd=box.folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "entente.yaml: fine: 1 service\n"
