@@ -275,7 +275,7 @@ static void post_probe(void *context, struct admin_request *request)
     struct entrance *entrance = name ? find_entrance(ambassador, name) : NULL;
 
     if (!entrance || strcmp(name, DIAL_SERVICE) == 0) {
-        admin_answer(request, 404, "text/plain", "no such service here\n");
+        window_refuse_stranger(ambassador, request);
         return;
     }
     if (worker_probe(ambassador->workers[worker_to_probe(entrance)],
@@ -300,10 +300,12 @@ static void post_reload(void *context, struct admin_request *request)
 {
     struct config_error error = { .text = "" };
 
-    if (ambassador_reload(context, &error) == STATUS_OK)
-        admin_answer(request, 200, "text/plain", "reloaded\n");
-    else
+    if (ambassador_reload(context, &error) != STATUS_OK)
         admin_answer(request, 409, "text/plain", error.text);
+    else if (*error.text)
+        admin_answer(request, 202, "text/plain", error.text);
+    else
+        admin_answer(request, 200, "text/plain", "reloaded\n");
 }
 
 static void post_drain(void *context, struct admin_request *request)

@@ -199,7 +199,6 @@ static struct entrance *find(struct ambassador *ambassador, struct order *order)
     const char *name = admin_argument(order->request, "service");
     const char *role = admin_argument(order->request, "role");
     struct entrance *found = NULL;
-    char text[256];
     bool is_one = true;
 
     for (unsigned i = 0; name && i < SERVICE_ROLES; i++) {
@@ -212,17 +211,19 @@ static struct entrance *find(struct ambassador *ambassador, struct order *order)
         is_one = is_one && !(entrance && found);
         found = entrance ? entrance : found;
     }
+    if (!found && role && window_has_service(ambassador, name)) {
+        refuse(order, 404, "no such service here in that role");
+        return NULL;
+    }
     if (!found || strcmp(name, DIAL_SERVICE) == 0) {
-        refuse(order, 404, "no such service here");
+        window_refuse_stranger(ambassador, order->request);
         return NULL;
     }
     if (is_one)
         return found;
-    text_format(text, sizeof(text),
-                "%s is consumed and offered here: say --role consume (or "
-                "direct) or --role offer",
-                name);
-    refuse(order, 409, text);
+    refuse(order, 409,
+           "it is consumed and offered here: say --role consume (or direct) or "
+           "--role offer");
     return NULL;
 }
 
