@@ -56,7 +56,8 @@ const char *consume_objection(const struct place *place)
     case TOLD_UP:
         break;
     case TOLD_NOT_OFFERED:
-        return "the peer does not offer it to us";
+        return "the peer does not offer it to us: it has no such service, or "
+               "its allow does not name us";
     case TOLD_DOWN:
         return "the peer says that the service is not up";
     }

@@ -222,6 +222,19 @@ static void describe_waiting(const struct service *service,
     survey->outcome = "waits";
 }
 
+/* Where it goes, and what speaks against that place. */
+static void describe_going(const struct inquiry *inquiry,
+                           struct service_survey *survey)
+{
+    const char *objection = find_objection(inquiry, inquiry->place);
+
+    survey->outcome = "goes";
+    survey->address = inquiry->place->endpoint.address;
+    if (objection)
+        describe_obstacle(inquiry->place, objection, survey->reason,
+                          sizeof(survey->reason));
+}
+
 static void describe_outcome(const struct inquiry *inquiry,
                              struct service_survey *survey)
 {
@@ -238,8 +251,7 @@ static void describe_outcome(const struct inquiry *inquiry,
         text_format(survey->reason, sizeof(survey->reason),
                     "the client's address decides");
     } else {
-        survey->outcome = "goes";
-        survey->address = inquiry->place->endpoint.address;
+        describe_going(inquiry, survey);
     }
 }
 

@@ -657,6 +657,8 @@ def test_what_peers_say_of_the_service_is_told(box, authority, make_pair,
     assert pair.offerer.reload(without).returncode == 0
     wait_reason(near, pair.tunnel, "chosen", "the peer does not offer it to us")
     assert "chosen, although: the peer does not offer it to us" in words(near)
+    assert f"goes to {pair.tunnel}, although: the peer does not offer it to " \
+        "us" in words(near)
     # Where another does, it is passed over.
     other = any_port()
     Ambassador(box, "other", {

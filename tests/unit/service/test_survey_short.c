@@ -108,7 +108,7 @@ where_all_tiers_are_short_the_unfit_serve_and_it_is_said(void **state)
 
     fixture->options.balance = BALANCE_LEAST_LOADED;
     survey = fall_short(fixture, 0);
-    check_outcome(survey, "goes", "");
+    check_outcome(survey, "goes", "its health check finds it unfit: timed out");
     check_place(survey, "10.0.0.1:1", "chosen",
                 "its health check finds it unfit: timed out");
     check_place(survey, "10.0.0.2:1", "reserve",
