@@ -319,9 +319,6 @@ void consume_accept(struct service *service, struct arrival *arrival)
     if (!outward || !passage_begin(&outward->passage, &kind, service,
                                    arrival_client(arrival))) {
         service->failed++;
-        LOG_LIMITED(5, LOG_WARNING, "connection_refused",
-                    log_text("service", service->options.name),
-                    log_text("reason", "as many as it may have"));
         free(outward);
         arrival_clear(arrival);
         return;

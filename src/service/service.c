@@ -10,8 +10,12 @@ bool passage_begin(struct passage *passage, const struct passage_kind *kind,
 {
     uint64_t now_us = loop_now_us(service->host->loop);
 
-    if (service->active >= service->options.max_connections)
+    if (service->active >= service->options.max_connections) {
+        LOG_LIMITED(5, LOG_WARNING, "connection_refused",
+                    log_text("service", service->options.name),
+                    log_text("reason", "as many as max_connections allows"));
         return false;
+    }
     passage->kind = kind;
     passage->service = service;
     passage->request.client = client;

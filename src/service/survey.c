@@ -216,7 +216,7 @@ static void describe_waiting(const struct service *service,
         return;
     if (service->waiting_count >= service->options.max_waiting) {
         text_format(survey->reason, sizeof(survey->reason),
-                    "%s, and as many as may wait do", reason);
+                    "%s, and as many as max_waiting allows wait", reason);
         return;
     }
     survey->outcome = "waits";
@@ -243,7 +243,8 @@ static void describe_outcome(const struct inquiry *inquiry,
     if (service->board->is_draining) {
         refuse(survey, "the ambassador is draining");
     } else if (service->active >= service->options.max_connections) {
-        refuse(survey, "it has all the connections it may have");
+        refuse(survey,
+               "it has all the connections that max_connections allows");
     } else if (!inquiry->place) {
         describe_waiting(service, survey);
     } else if (inquiry->is_open) {

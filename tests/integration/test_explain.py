@@ -676,6 +676,21 @@ def test_what_peers_say_of_the_service_is_told(box, authority, make_pair,
     assert "no: the peer does not offer it to us" in words(near)
 
 
+def test_who_is_refused_by_a_limit_finds_the_key_that_says_so(box):
+    service = Named()
+    near = direct(box, [service.source], workers=1, max_connections=1)
+    listen, = explain(near)["listen"]
+    first, _ = connect(listen)
+    with first:
+        assert foretold(explain(near)) == {
+            **foretold(explain(near)), "outcome": "refused",
+            "reason": "it has all the connections that max_connections allows"}
+        with pytest.raises(ConnectionError):
+            connect(listen)[0].recv(1)
+    wait_until(lambda: "connection_refused" in near.log, 10, "it is logged")
+    assert "max_connections" in near.log
+
+
 # ---- the document ----
 
 def documented():

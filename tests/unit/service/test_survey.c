@@ -265,8 +265,9 @@ static void without_a_place_a_connection_waits_or_is_refused(void **state)
     check_place(ask(fixture, NULL), "10.0.0.1:1", "unusable",
                 "resting after a failure");
     service->waiting_count = 2;
-    check_outcome(ask(fixture, NULL), "refused",
-                  "no endpoint can be used, and as many as may wait do");
+    check_outcome(
+        ask(fixture, NULL), "refused",
+        "no endpoint can be used, and as many as max_waiting allows wait");
     service->waiting_count = 0;
     fixture->options.hold_us = 0;
     use(fixture, endpoints, 1);
@@ -284,7 +285,7 @@ static void a_full_service_refuses_before_it_chooses(void **state)
     check_outcome(ask(fixture, NULL), "goes", "");
     service_of(fixture)->active = 2;
     check_outcome(ask(fixture, NULL), "refused",
-                  "it has all the connections it may have");
+                  "it has all the connections that max_connections allows");
     service_of(fixture)->active = 0;
 }
 

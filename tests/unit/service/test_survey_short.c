@@ -153,13 +153,13 @@ static void what_is_full_is_full_for_the_unfit_too(void **state)
     struct pool *pool = &service_of(fixture)->pool;
 
     check_place(survey, "10.0.0.3:1", "unusable",
-                "it has as many connections as it may");
+                "it has all the connections that max_per_endpoint allows");
     check_place(survey, "10.0.0.1:1", "chosen",
                 "its health check finds it unfit: timed out");
     pool_begin(pool_find(pool, &unfit));
     survey = ask(fixture, NULL); /* its health is not what is in the way */
     check_place(survey, "10.0.0.1:1", "unusable",
-                "it has as many connections as it may");
+                "it has all the connections that max_per_endpoint allows");
     check_place(survey, "10.0.0.2:1", "chosen", "resting after a failure");
     pool_end(pool_find(pool, &unfit), false);
     pool_end(pool_find(pool, &full), false);
