@@ -338,6 +338,8 @@ enum status window_open(struct ambassador *ambassador, struct net_error *error)
                                      .routes = routes,
                                      .context = ambassador };
     struct config_error place = { .text = "" };
+    struct net_error failure = { .text = "" };
+    enum status status;
 
     if (!address_parse(&options.address, ambassador->config->admin)) {
         text_format(error->text, sizeof(error->text),
@@ -348,7 +350,11 @@ enum status window_open(struct ambassador *ambassador, struct net_error *error)
         text_format(error->text, sizeof(error->text), "%s", place.text);
         return STATUS_CONFIG;
     }
-    return admin_server_open(&options, &ambassador->admin, error);
+    status = admin_server_open(&options, &ambassador->admin, &failure);
+    if (status != STATUS_OK) /* nobody may have chosen that one by hand */
+        text_format(error->text, sizeof(error->text), "admin: %.*s",
+                    (int)sizeof(error->text) - 8, failure.text);
+    return status;
 }
 
 void window_close(struct ambassador *ambassador)

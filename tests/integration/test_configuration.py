@@ -211,3 +211,14 @@ def test_a_file_nobody_named_has_its_name(box, good):
     done = entente("check", cwd=box.folder)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "entente.yaml: fine: 1 service\n"
+
+
+def test_an_admin_address_in_use_is_called_so(box):
+    first, second = (Ambassador(box, name, {"workers": 1, "consume": {
+        name: {"listen": any_port(), "direct": ["static:127.0.0.1:9"]}}})
+        for name in ("first", "second"))
+    first.start()
+    second.write({**second.document, "admin": first.admin})
+    done = entente("run", "--config", str(second.path), timeout=20)
+    assert done.returncode == 1 and is_one_line(done.stderr), done
+    assert done.stderr.startswith("entente: admin: cannot listen on unix:")
