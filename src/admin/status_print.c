@@ -191,6 +191,8 @@ static void blame_all(struct sheet *wrong, const json_t *root)
         sheet_add(wrong, "draining: no new connection is taken");
     else if (is_text(root, "state", "starting"))
         sheet_add(wrong, "not ready yet");
+    blame_endpoints(wrong, json_object_get(root, "tunnel_dial"));
+    blame_sources(wrong, json_object_get(root, "tunnel_dial"));
     json_array_foreach(json_object_get(root, "services"), i, item)
         blame_service(wrong, item);
     json_array_foreach(json_object_get(root, "certificates"), i, item)

@@ -32,15 +32,26 @@ struct tunnel *consume_tunnel(const struct place *place)
     return place->peer ? peer_tunnel(place->peer) : NULL;
 }
 
+const char *consume_stranger(const struct service *service,
+                             const struct place *place)
+{
+    const struct tunnel *tunnel = consume_tunnel(place);
+
+    if (!tunnel ||
+        service_matches(&service->options.peers, tunnel_peer(tunnel)))
+        return NULL;
+    return "who is there may not claim to offer it";
+}
+
 const char *consume_obstacle(void *context, const struct place *place)
 {
     const struct service *service = context;
-    struct tunnel *tunnel = consume_tunnel(place);
+    const char *stranger = consume_stranger(service, place);
 
-    if (!tunnel)
+    if (!consume_tunnel(place))
         return "no tunnel to it";
-    if (!service_matches(&service->options.peers, tunnel_peer(tunnel)))
-        return "who is there may not claim to offer it";
+    if (stranger)
+        return stranger;
     /* If nobody offers it, to be denied at once is better than to wait. */
     if (place->told == TOLD_NOT_OFFERED && service->is_offered_nowhere)
         return NULL;

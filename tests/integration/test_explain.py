@@ -691,6 +691,19 @@ def test_who_is_refused_by_a_limit_finds_the_key_that_says_so(box):
     assert "max_connections" in near.log
 
 
+def test_status_says_of_a_stranger_what_explain_says(make_pair, authority):
+    pair = make_pair(Named().address)
+    near = pair.consumer
+    wait_reason(near, pair.tunnel, "chosen", "")
+    document, _ = pair.documents()
+    document["consume"]["service"]["peer"] = [authority.identity("other")]
+    assert near.reload(document).returncode == 0
+    said = "who is there may not claim to offer it"
+    wait_reason(near, pair.tunnel, "unusable", said)
+    endpoint, = near.status()["services"][0]["endpoints"]
+    assert (endpoint["state"], endpoint["failure"]) == ("down", said)
+
+
 # ---- the document ----
 
 def documented():

@@ -92,7 +92,12 @@ def test_the_offering_side_dials(box, authority):
     offerer.kill()
     offerer.start(ready=False)
     exact(box, listen)
+    dialled, = offerer.status()["tunnel_dial"]["endpoints"]
+    assert (dialled["address"], dialled["state"]) == (tunnel, "up"), dialled
+    assert consumer.status()["tunnel_dial"] is None
     consumer.kill()
+    wait_until(lambda: f"tunnels.dial: {tunnel} is down: refused" in
+               offerer.command("status").stdout, 20, "it is told")
     consumer.start(ready=False)
     wait_until(lambda: ports.answers(listen), 10, "it listens again")
     exact(box, listen)

@@ -143,6 +143,11 @@ static void each_trouble_has_its_sentence(void **state)
         "\ncertificate identity spiffe://acme/web-1 expires in 13 days\n");
     fixture->certificates[0].expires = clock_wall_seconds() + 86400 + 60;
     print_expects(fixture, "spiffe://acme/web-1 expires in 1 day\n");
+    set_place(&fixture->places[0][0], "10.0.0.1:1", "down", "refused");
+    set_place(&fixture->places[1][0], "10.0.0.1:1", "down", "refused");
+    print_expects(fixture, "\ntunnels.dial: 10.0.0.1:1 is down: refused\n");
+    set_place(&fixture->places[0][0], "10.0.0.1:1", "up", "");
+    set_place(&fixture->places[1][0], "10.0.0.1:1", "up", "");
     fixture->places[0][0].latency_us = 12345;
     print_expects(fixture, "  12.3ms  ");
 }
