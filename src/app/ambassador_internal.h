@@ -12,7 +12,7 @@
 #include "service/presence.h"
 #include "tunnel/acceptor.h"
 
-enum { MAX_WORKERS = 64 };
+enum { MAX_WORKERS = 256 }; /* as the key workers allows */
 
 /* The name of a service that only keeps tunnels: tunnels.dial. */
 #define DIAL_SERVICE "*"

@@ -222,3 +222,11 @@ def test_an_admin_address_in_use_is_called_so(box):
     done = entente("run", "--config", str(second.path), timeout=20)
     assert done.returncode == 1 and is_one_line(done.stderr), done
     assert done.stderr.startswith("entente: admin: cannot listen on unix:")
+
+
+def test_a_state_directory_that_is_not_there_is_a_warning(box, good):
+    path = box.write("state.yaml", GOOD.format(**good) + "state: /no/such\n")
+    done = entente("check", "--config", path)
+    assert done.returncode == 0
+    assert done.stderr == ("entente: warning: state: /no/such: No such file or "
+                           "directory; nothing is kept\n")

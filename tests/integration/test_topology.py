@@ -207,3 +207,10 @@ def test_every_worker_has_its_share(box, make_pair):
         pair.offerer.stop()
 
 
+
+
+def test_there_are_as_many_workers_as_were_asked_for(box):
+    made = Ambassador(box, "many", {"workers": 70, "consume": {"service": {
+        "listen": any_port(), "direct": ["static:127.0.0.1:9"]}}}).start()
+    assert len(made.status()["workers"]) == 70
+    assert made.command("explain", "service").returncode == 0
