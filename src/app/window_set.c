@@ -80,17 +80,19 @@ void entrance_recall_setting(struct entrance *entrance)
 {
     const char *directory = entrance->ambassador->state_directory;
     enum status status;
-    char key[KEY], *lines;
+    char key[KEY], file[KEY + sizeof("set-.list")], *lines;
     int64_t at;
 
     if (!directory || strcmp(entrance->options.name, DIAL_SERVICE) == 0)
         return;
     make_key(entrance, key);
     status = setting_load(directory, key, &lines, &at);
-    if (status == STATUS_PROTOCOL)
+    if (status == STATUS_PROTOCOL) {
+        text_format(file, sizeof(file), "set-%s.list", key);
         LOG(LOG_WARNING, "set_damaged",
             log_text("service", entrance->options.name),
-            log_text("state", directory), log_text("file", key));
+            log_text("state", directory), log_text("file", file));
+    }
     if (status != STATUS_OK)
         return;
     set_kept(entrance, lines, at);
