@@ -56,6 +56,9 @@ MUST_CHECK enum status arguments_load(struct arguments *arguments,
                                       struct config **config,
                                       struct config_error *error);
 
+/* The file that run and check read. */
+const char *arguments_file(const struct arguments *arguments);
+
 /*
  * After a failure of either: 2 if the command line is not understood, lacks
  * something or contradicts itself, else 1.

@@ -156,4 +156,6 @@ bool config_equal(const struct config *a, const struct config *b);
  */
 bool config_needs_restart(const struct config *before,
                           const struct config *after, char *text, size_t size);
+/* Have |config| say of those keys what |running| says, and the reverse. */
+void config_keep_until_restart(struct config *config, struct config *running);
 #endif

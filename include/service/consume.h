@@ -24,6 +24,9 @@ bool consume_hear(struct service *service, const struct tunnel *tunnel);
 /* |tunnel| has ended: what was said in it counts no more. */
 void consume_forget(struct service *service, const struct tunnel *tunnel);
 
+/* That who is at |place| is none of the service's peers, or NULL. */
+const char *consume_stranger(const struct service *service,
+                             const struct place *place);
 /* What the ambassador at |place| says against it (static text), or NULL. */
 const char *consume_objection(const struct place *place);
 

@@ -234,7 +234,8 @@ void line_put_outcome(struct line *line, const json_t *choice,
     const char *reason = text_of(choice, "reason");
 
     if (is_text(choice, "outcome", "goes")) {
-        line_put(line, "goes to %s", text_of(choice, "address"));
+        line_put(line, "goes to %s%s%s", text_of(choice, "address"),
+                 *reason ? ", although: " : "", reason);
     } else if (is_text(choice, "outcome", "depends")) {
         line_put(line, "depends: %s; --client IP says where one goes", reason);
     } else if (is_text(choice, "outcome", "waits")) {

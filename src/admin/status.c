@@ -143,6 +143,27 @@ static json_t *services_value(const struct status_document *document)
     return array;
 }
 
+/* tunnels.dial, which is a service inside only; null: nothing is dialled. */
+static json_t *dial_value(const struct status_document *document)
+{
+    for (size_t i = 0; i < document->service_count; i++) {
+        const struct service_status *service = &document->services[i];
+        struct service_sum sum;
+        json_t *value;
+
+        if (strcmp(service->name, internal_name) != 0)
+            continue;
+        if (!service_sum_init(&sum, document, service))
+            return NULL;
+        value = OBJECT({ "name", text_value("tunnels.dial") },
+                       { "endpoints", places_value(&sum) },
+                       { "sources", sources_value(service, document->now_us) });
+        service_sum_clear(&sum);
+        return value;
+    }
+    return json_null();
+}
+
 /* ---- the rest ---- */
 
 /* What the peer says that it offers us; null if it has not said. */
@@ -251,6 +272,7 @@ char *status_to_json(const struct status_document *document)
                { "uptime_s", number_value(document->uptime_us / CLOCK_SECOND) },
                { "state", text_value(state) },
                { "tunnel_listen", texts_value(document->tunnel_listen) },
+               { "tunnel_dial", dial_value(document) },
                { "services", services_value(document) },
                { "tunnels", tunnels_value(document) },
                { "certificates", certificates_value(document) },

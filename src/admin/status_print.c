@@ -145,7 +145,8 @@ static void blame_service(struct sheet *wrong, const json_t *service)
             json_object_get(json_object_get(service, "set"), "in_force")))
         add(wrong, "%s: what was set waits for its names", name);
     if (waiting > 0)
-        add(wrong, "%s: %" PRId64 " connections wait", name, waiting);
+        add(wrong, "%s: %" PRId64 " connection%s", name, waiting,
+            waiting == 1 ? " waits" : "s wait");
     blame_endpoints(wrong, service);
     blame_sources(wrong, service);
     blame_announcements(wrong, service);
@@ -164,8 +165,8 @@ static void blame_certificate(struct sheet *wrong, const json_t *certificate)
         add(wrong, "certificate %s%s%s has expired", what, *identity ? " " : "",
             identity);
     else
-        add(wrong, "certificate %s%s%s expires in %" PRId64 " days", what,
-            *identity ? " " : "", identity, days);
+        add(wrong, "certificate %s%s%s expires in %" PRId64 " day%s", what,
+            *identity ? " " : "", identity, days, days == 1 ? "" : "s");
 }
 
 static void blame_worker(struct sheet *wrong, const json_t *worker)
@@ -190,6 +191,8 @@ static void blame_all(struct sheet *wrong, const json_t *root)
         sheet_add(wrong, "draining: no new connection is taken");
     else if (is_text(root, "state", "starting"))
         sheet_add(wrong, "not ready yet");
+    blame_endpoints(wrong, json_object_get(root, "tunnel_dial"));
+    blame_sources(wrong, json_object_get(root, "tunnel_dial"));
     json_array_foreach(json_object_get(root, "services"), i, item)
         blame_service(wrong, item);
     json_array_foreach(json_object_get(root, "certificates"), i, item)
@@ -354,7 +357,7 @@ static void summarize(struct sheet *sheet, const json_t *root)
     add(sheet, "%s: %s, entente %s, up %s", text_of(root, "node"),
         text_of(root, "state"), text_of(root, "version"),
         duration(number_of(root, "uptime_s"), text, sizeof(text)));
-    if (json_array_size(gates) > 0)
+    if (json_array_size(gates) > 0 && !is_text(root, "state", "draining"))
         add(sheet, "accepts tunnels at %s", join(gates, text, sizeof(text)));
 }
 

@@ -439,8 +439,10 @@ enum status ambassador_adopt(struct ambassador *ambassador,
     log_set_level(config->log_level);
     log_set_format(config->log_format);
     clear_plan(&plan);
-    if (ambassador->config != config)
+    if (ambassador->config && ambassador->config != config) {
+        config_keep_until_restart(config, ambassador->config);
         config_free(ambassador->config);
+    }
     ambassador->config = config;
     ambassador_announce(ambassador);
     return STATUS_OK;
@@ -467,6 +469,11 @@ enum status ambassador_reload(struct ambassador *ambassador,
     if (status == STATUS_OK) {
         LOG(LOG_INFO, "reloaded",
             log_number("services", (int64_t)config->service_count));
+        *error = (struct config_error){ .text = "" };
+        if (*keys)
+            text_format(error->text, sizeof(error->text),
+                        "reloaded, but what is new of %s needs a restart\n",
+                        keys);
         return STATUS_OK;
     }
     config_free(config);

@@ -13,7 +13,7 @@
 #include "service/presence.h"
 #include "tunnel/acceptor.h"
 
-enum { MAX_WORKERS = 64 };
+enum { MAX_WORKERS = 256 }; /* as the key workers allows */
 
 /* The name of a service that only keeps tunnels: tunnels.dial. */
 #define DIAL_SERVICE "*"
@@ -114,7 +114,10 @@ extern const struct worker_events ambassador_worker_events;
 MUST_CHECK enum status ambassador_adopt(struct ambassador *ambassador,
                                         struct config *config,
                                         struct config_error *error);
-/* Read it again and adopt it; refused while draining. */
+/*
+ * Read it again and adopt it; refused while draining.  On success |error| is
+ * one sentence if something counts only after a restart, else "".
+ */
 MUST_CHECK enum status ambassador_reload(struct ambassador *ambassador,
                                          struct config_error *error);
 /* Where we listen for peers, which |text| says; NULL: we do not. */
@@ -138,6 +141,9 @@ void window_reported(struct ambassador *ambassador, struct worker *worker,
                      struct board_report *report);
 void window_probed(struct ambassador *ambassador, void *token, bool reached,
                    const char *why);
+/* There is none of the name that |request| says: which there are. */
+void window_refuse_stranger(const struct ambassador *ambassador,
+                            struct admin_request *request);
 /* Ask all workers for reports; window_reported() follows. */
 void window_ask(struct ambassador *ambassador);
 /* Connections and tunnels that live, by the latest reports. */

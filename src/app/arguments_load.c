@@ -7,6 +7,11 @@
 
 static const char default_file[] = "entente.yaml";
 
+const char *arguments_file(const struct arguments *arguments)
+{
+    return arguments->file ? arguments->file : default_file;
+}
+
 /* "consume.*.listen" of the service that was named. */
 static void format_path(const struct arguments *arguments,
                         const struct key *key, char *path, size_t size)
@@ -59,13 +64,11 @@ static enum status begin(const struct arguments *arguments,
     enum status status;
 
     if (!arguments_has_file(arguments->command)) {
-        char origin[32];
-
-        (void)text_format(origin, sizeof(origin), "entente %s",
-                          arguments_command_text(arguments->command));
         config_name_flags(config);
         return config_add_service(config, arguments->command == ARGUMENTS_OFFER,
-                                  arguments->service, origin, error);
+                                  arguments->service,
+                                  arguments_command_text(arguments->command),
+                                  error);
     }
     if (arguments->file)
         return config_add_file(config, arguments->file, error);

@@ -3,7 +3,9 @@
 #include "app/configured.h"
 #include "app/ambassador.h"
 #include "app/arguments.h"
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 static int fail(const struct arguments *arguments,
@@ -46,10 +48,13 @@ static int check(struct arguments *arguments)
         return fail(arguments, &error);
     status = ambassador_check(config, &error);
     config_each_warning(config, print_warning, NULL);
+    if (config->state && access(config->state, W_OK | X_OK) != 0)
+        fprintf(stderr, "entente: warning: state: %s: %s; nothing is kept\n",
+                config->state, strerror(errno));
     if (status == STATUS_OK && arguments->wants_print)
         config_print(config, stdout);
     else if (status == STATUS_OK)
-        printf("%s: fine: %zu service%s\n", arguments->file,
+        printf("%s: fine: %zu service%s\n", arguments_file(arguments),
                config->service_count, config->service_count == 1 ? "" : "s");
     config_free(config);
     return status == STATUS_OK ? 0 : fail(arguments, &error);

@@ -93,7 +93,12 @@ static void explain(struct reply *reply)
 
     reply->body[length] = '\0';
     sentence = sheet_harmless(reply->body);
-    if (sentence && *sentence)
+    if (reply->body[0] == '<' || (reply->code == 404 && length == 0))
+        text_format(reply->text, sizeof(reply->text),
+                    "what answers is not an ambassador (HTTP %d); --admin ADDR "
+                    "says where one is",
+                    reply->code);
+    else if (sentence && *sentence)
         text_format(reply->text, sizeof(reply->text), "%s", sentence);
     else
         text_format(reply->text, sizeof(reply->text),
@@ -198,15 +203,18 @@ static bool is_worth_waiting(const struct reply *reply)
            reply->status == STATUS_TIMEOUT;
 }
 
-/* The reason |reply| has, with the time that was over. */
-static void add_time(struct reply *reply, uint64_t timeout_us)
+/* The reason |reply| has, with the time that was over and who knows more. */
+static void add_time(struct reply *reply, uint64_t timeout_us,
+                     const char *service)
 {
     char reason[sizeof(reply->text)], time[32];
 
     memcpy(reason, reply->text, sizeof(reason));
     rule_format_duration(timeout_us, time, sizeof(time));
-    text_format(reply->text, sizeof(reply->text), "not reached within %s: %s",
-                time, reason);
+    text_format(reply->text, sizeof(reply->text),
+                "not reached within %s: %s%s%s", time, reason,
+                reply->status == STATUS_OK ? "; see entente explain " : "",
+                reply->status == STATUS_OK ? service : "");
 }
 
 static void pause_until(uint64_t until_us)
@@ -241,7 +249,7 @@ static bool wait_for(const struct control *control, const char *service,
         if (!is_worth_waiting(reply))
             return false;
         if (is_last) {
-            add_time(reply, control->timeout_us);
+            add_time(reply, control->timeout_us, service);
             return false;
         }
         clear(reply);
@@ -277,14 +285,15 @@ static int run_health(const struct control *control)
     return exit_code;
 }
 
-int control_order(const struct control *control, const char *target, bool tells)
+int control_order(const struct control *control, const char *target,
+                  const char *about, bool tells)
 {
     struct reply reply;
     int exit_code = EXIT_DONE;
 
     ask(control, "POST", target, control->timeout_us, &reply);
     if (!is_good(&reply)) {
-        exit_code = control_complain("", reply.text);
+        exit_code = control_complain(about, reply.text);
     } else if (tells && reply.code == 202) {
         fputs(reply.body, stdout);
         exit_code = flush();
@@ -295,17 +304,17 @@ int control_order(const struct control *control, const char *target, bool tells)
 
 static int run_drain(const struct control *control)
 {
-    return control_order(control, "/drain", false);
+    return control_order(control, "/drain", "", false);
 }
 
 static int run_reload(const struct control *control)
 {
-    return control_order(control, "/reload", false);
+    return control_order(control, "/reload", "", true);
 }
 
 static int run_quit(const struct control *control)
 {
-    return control_order(control, "/quit", false);
+    return control_order(control, "/quit", "", false);
 }
 
 static const struct control_command commands[] = {

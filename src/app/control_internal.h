@@ -48,10 +48,10 @@ MUST_CHECK bool control_parse(struct control *control,
 int control_complain(const char *about, const char *text);
 /*
  * POST |target| and return the exit code; what is accepted and not done yet
- * (202) is told, if |tells|.
+ * (202) is told, if |tells|.  |about| begins a complaint.
  */
 int control_order(const struct control *control, const char *target,
-                  bool tells);
+                  const char *about, bool tells);
 void control_print_help(const struct control_command *command, FILE *to);
 
 /* ---- control_set.c ---- */

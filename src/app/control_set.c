@@ -110,5 +110,5 @@ int control_set_run(const struct control *control)
     if (target.is_cut)
         return control_complain(control->services[0],
                                 "more endpoints than one command can tell");
-    return control_order(control, target.text, true);
+    return control_order(control, target.text, control->services[0], true);
 }

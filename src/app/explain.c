@@ -5,9 +5,6 @@
 #include "app/window_sources.h"
 #include "base/clock.h"
 #include <stdlib.h>
-#include <string.h>
-
-enum { MAX_KNOWN = 512 };
 
 struct inquiry;
 
@@ -177,51 +174,6 @@ static void ask_workers(struct inquiry *inquiry)
 
 /* ---- requests ---- */
 
-/* Named before, in another role? */
-static bool is_repeated(const struct ambassador *ambassador,
-                        const struct entrance *entrance)
-{
-    LIST_EACH(&ambassador->entrances, node)
-    {
-        const struct entrance *other = LIST_ITEM(node, struct entrance, node);
-
-        if (other == entrance)
-            return false;
-        if (strcmp(other->options.name, entrance->options.name) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* Says which there are, as many as fit. */
-static void refuse_stranger(const struct ambassador *ambassador,
-                            struct admin_request *request)
-{
-    char text[MAX_KNOWN + 64] = "no such service here";
-    size_t length = strlen(text);
-    const char *before = "; there is ";
-
-    LIST_EACH(&ambassador->entrances, node)
-    {
-        const struct entrance *entrance =
-            LIST_ITEM(node, struct entrance, node);
-        const char *name = entrance->options.name;
-
-        if (strcmp(name, DIAL_SERVICE) == 0 ||
-            is_repeated(ambassador, entrance))
-            continue;
-        if (length + strlen(name) + strlen(before) > MAX_KNOWN) {
-            text_format(text + length, sizeof(text) - length, " and more");
-            break;
-        }
-        text_format(text + length, sizeof(text) - length, "%s%s", before, name);
-        length = strlen(text);
-        before = ", ";
-    }
-    strncat(text, "\n", sizeof(text) - strlen(text) - 1);
-    admin_answer(request, 404, "text/plain", text);
-}
-
 void explain_answer(void *context, struct admin_request *request)
 {
     struct ambassador *ambassador = context;
@@ -230,7 +182,7 @@ void explain_answer(void *context, struct admin_request *request)
     struct inquiry *inquiry;
 
     if (!entrance_named(ambassador, name)) {
-        refuse_stranger(ambassador, request);
+        window_refuse_stranger(ambassador, request);
         return;
     }
     inquiry = calloc(1, sizeof(*inquiry));

@@ -4,8 +4,10 @@
 #include "app/configured.h"
 #include "app/control.h"
 #include "app/pki.h"
+#include "config/nearest.h"
 #include "crypto/library.h"
 #include "net/loop.h"
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -54,25 +56,56 @@ static void print_version(void)
     printf("libevent %s\n", loop_library_version());
 }
 
+static int refuse(const char *word)
+{
+    struct nearest nearest;
+
+    nearest_init(&nearest, word + strspn(word, "-"));
+    for (size_t i = 0; i < ARRAY_LENGTH(commands); i++)
+        nearest_offer(&nearest, commands[i].name, strlen(commands[i].name));
+    if (nearest.found)
+        fprintf(stderr, "entente: no command \"%.200s\"; did you mean %s?\n",
+                word, nearest.found);
+    else
+        fprintf(stderr,
+                "entente: no command \"%.200s\"; entente --help lists them\n",
+                word);
+    return 2;
+}
+
+static int run(int argc, char **argv)
+{
+    const char *word = argv[1];
+
+    if (strcmp(word, "--version") == 0 || strcmp(word, "version") == 0) {
+        print_version();
+        return 0;
+    }
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 ||
+        strcmp(word, "help") == 0) {
+        print_usage(stdout);
+        return 0;
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(commands); i++)
+        if (strcmp(word, commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    return refuse(word);
+}
+
+/* What a full disk swallowed was not done, whatever a command made of it. */
+static int finish(int exit_code)
+{
+    if ((fflush(stdout) == 0 && !ferror(stdout)) || exit_code != 0)
+        return exit_code;
+    fprintf(stderr, "entente: standard output: %s\n", strerror(errno));
+    return 1;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
         print_usage(stderr);
         return 2;
     }
-    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0) {
-        print_version();
-        return 0;
-    }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-        strcmp(argv[1], "help") == 0) {
-        print_usage(stdout);
-        return 0;
-    }
-    for (size_t i = 0; i < ARRAY_LENGTH(commands); i++)
-        if (strcmp(argv[1], commands[i].name) == 0)
-            return commands[i].run(argc - 1, argv + 1);
-    fprintf(stderr, "entente: no command \"%s\"; entente --help lists them\n",
-            argv[1]);
-    return 2;
+    return finish(run(argc, argv));
 }

@@ -2,6 +2,7 @@
 #include "app/pki.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "config/nearest.h"
 #include "crypto/authority.h"
 #include "crypto/library.h"
 #include <getopt.h>
@@ -305,8 +306,20 @@ static int misused(const char *format, ...)
     va_start(arguments, format);
     vfprintf(stderr, format, arguments);
     va_end(arguments);
-    fprintf(stderr, "\n%s", usage);
+    fprintf(stderr, "; see entente pki --help\n");
     return EXIT_USAGE;
+}
+
+static int refuse_command(const char *word)
+{
+    struct nearest nearest;
+
+    nearest_init(&nearest, word);
+    for (size_t i = 0; i < ARRAY_LENGTH(commands); i++)
+        nearest_offer(&nearest, commands[i].name, strlen(commands[i].name));
+    if (nearest.found)
+        return misused("there is no command %s, but %s", word, nearest.found);
+    return misused("there is no command %s", word);
 }
 
 static bool take_days(const char *text, struct request *request)
@@ -334,7 +347,7 @@ static int take_options(int argc, char **argv, struct request *request)
     int option;
 
     optind = 0; /* start anew, whoever used it before */
-    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
         if (option == 'd') {
             request->options.directory = optarg;
         } else if (option == 'o') {
@@ -351,9 +364,12 @@ static int take_options(int argc, char **argv, struct request *request)
         } else if (option == 'h') {
             fputs(usage, stdout);
             return -1;
+        } else if (option == ':') {
+            return misused("%s needs a value", argv[optind - 1]);
+        } else if (strncmp(argv[optind - 1], "--", 2) == 0) {
+            return misused("unknown option %s", argv[optind - 1]);
         } else {
-            fputs(usage, stderr);
-            return EXIT_USAGE;
+            return misused("unknown option -%c", optopt);
         }
     }
     return EXIT_DONE;
@@ -391,7 +407,7 @@ int pki_main(int argc, char **argv)
         return misused("what is to be done?");
     command = find_command(argv[optind]);
     if (!command)
-        return misused("there is no command %s", argv[optind]);
+        return refuse_command(argv[optind]);
     code = check_request(command, &request, argc - optind);
     if (code != EXIT_DONE)
         return code;

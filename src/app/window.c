@@ -249,7 +249,7 @@ static void post_probe(void *context, struct admin_request *request)
     const struct entrance *entrance = entrance_named(ambassador, name);
 
     if (!entrance) {
-        admin_answer(request, 404, "text/plain", "no such service here\n");
+        window_refuse_stranger(ambassador, request);
         return;
     }
     if (worker_probe(ambassador->workers[worker_to_probe(entrance)],
@@ -274,10 +274,12 @@ static void post_reload(void *context, struct admin_request *request)
 {
     struct config_error error = { .text = "" };
 
-    if (ambassador_reload(context, &error) == STATUS_OK)
-        admin_answer(request, 200, "text/plain", "reloaded\n");
-    else
+    if (ambassador_reload(context, &error) != STATUS_OK)
         admin_answer(request, 409, "text/plain", error.text);
+    else if (*error.text)
+        admin_answer(request, 202, "text/plain", error.text);
+    else
+        admin_answer(request, 200, "text/plain", "reloaded\n");
 }
 
 static void post_drain(void *context, struct admin_request *request)
@@ -310,6 +312,8 @@ enum status window_open(struct ambassador *ambassador, struct net_error *error)
                                      .routes = routes,
                                      .context = ambassador };
     struct config_error place = { .text = "" };
+    struct net_error failure = { .text = "" };
+    enum status status;
 
     if (!address_parse(&options.address, ambassador->config->admin)) {
         text_format(error->text, sizeof(error->text),
@@ -320,7 +324,11 @@ enum status window_open(struct ambassador *ambassador, struct net_error *error)
         text_format(error->text, sizeof(error->text), "%s", place.text);
         return STATUS_CONFIG;
     }
-    return admin_server_open(&options, &ambassador->admin, error);
+    status = admin_server_open(&options, &ambassador->admin, &failure);
+    if (status != STATUS_OK) /* nobody may have chosen that one by hand */
+        text_format(error->text, sizeof(error->text), "admin: %.*s",
+                    (int)sizeof(error->text) - 8, failure.text);
+    return status;
 }
 
 void window_close(struct ambassador *ambassador)

@@ -80,17 +80,19 @@ void entrance_recall_setting(struct entrance *entrance)
 {
     const char *directory = entrance->ambassador->state_directory;
     enum status status;
-    char key[KEY], *lines;
+    char key[KEY], file[KEY + sizeof("set-.list")], *lines;
     int64_t at;
 
     if (!directory || strcmp(entrance->options.name, DIAL_SERVICE) == 0)
         return;
     make_key(entrance, key);
     status = setting_load(directory, key, &lines, &at);
-    if (status == STATUS_PROTOCOL)
+    if (status == STATUS_PROTOCOL) {
+        text_format(file, sizeof(file), "set-%s.list", key);
         LOG(LOG_WARNING, "set_damaged",
             log_text("service", entrance->options.name),
-            log_text("state", directory), log_text("file", key));
+            log_text("state", directory), log_text("file", file));
+    }
     if (status != STATUS_OK)
         return;
     set_kept(entrance, lines, at);
@@ -199,7 +201,6 @@ static struct entrance *find(struct ambassador *ambassador, struct order *order)
     const char *name = admin_argument(order->request, "service");
     const char *role = admin_argument(order->request, "role");
     struct entrance *found = NULL;
-    char text[256];
     bool is_one = true;
 
     for (unsigned i = 0; name && i < SERVICE_ROLES; i++) {
@@ -212,17 +213,19 @@ static struct entrance *find(struct ambassador *ambassador, struct order *order)
         is_one = is_one && !(entrance && found);
         found = entrance ? entrance : found;
     }
+    if (!found && role && entrance_named(ambassador, name)) {
+        refuse(order, 404, "no such service here in that role");
+        return NULL;
+    }
     if (!found || strcmp(name, DIAL_SERVICE) == 0) {
-        refuse(order, 404, "no such service here");
+        window_refuse_stranger(ambassador, order->request);
         return NULL;
     }
     if (is_one)
         return found;
-    text_format(text, sizeof(text),
-                "%s is consumed and offered here: say --role consume (or "
-                "direct) or --role offer",
-                name);
-    refuse(order, 409, text);
+    refuse(order, 409,
+           "it is consumed and offered here: say --role consume (or direct) or "
+           "--role offer");
     return NULL;
 }
 

@@ -93,3 +93,24 @@ bool config_needs_restart(const struct config *before,
     config_compare(before, after, add_word, &words);
     return words.used > 0;
 }
+
+static void swap(void *a, void *b, size_t size)
+{
+    unsigned char *left = a, *right = b;
+
+    for (size_t i = 0; i < size; i++) {
+        unsigned char byte = left[i];
+
+        left[i] = right[i];
+        right[i] = byte;
+    }
+}
+
+void config_keep_until_restart(struct config *config, struct config *running)
+{
+    swap(config->node, running->node, sizeof(config->node));
+    swap(&config->admin, &running->admin, sizeof(config->admin));
+    swap(&config->workers, &running->workers, sizeof(config->workers));
+    swap(&config->dns, &running->dns, sizeof(config->dns));
+    swap(&config->state, &running->state, sizeof(config->state));
+}

@@ -191,7 +191,15 @@ static bool is_registry(const struct key *key, const char *text, char *why,
 static bool is_identity(const struct key *key, const char *text, char *why,
                         size_t size)
 {
-    return spiffe_pattern_is_valid(text) || rule_say_expected(key, why, size);
+    if (spiffe_pattern_is_valid(text))
+        return true;
+    if (strncmp(text, "spiffe://", 9) != 0 || !strchr(text, '*'))
+        return rule_say_expected(key, why, size);
+    (void)text_format(why, size,
+                      "a * stands for one whole segment of the path or for the "
+                      "end of one, like spiffe://acme/*/web or "
+                      "spiffe://acme/web-*");
+    return false;
 }
 
 static bool is_path(const struct key *key, const char *text, char *why,

@@ -31,8 +31,11 @@ bool file_reader_refuse(struct file_reader *reader, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
-    text_format(reader->error, reader->error_size, "line %zu: %s", reader->line,
-                text);
+    if (reader->line == 0) /* it has none */
+        text_format(reader->error, reader->error_size, "%s", text);
+    else
+        text_format(reader->error, reader->error_size, "line %zu: %s",
+                    reader->line, text);
     return false;
 }
 

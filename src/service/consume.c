@@ -43,15 +43,25 @@ static bool is_accepted(const struct service *service,
     return service_matches(&service->options.peers, tunnel_peer(tunnel));
 }
 
+const char *consume_stranger(const struct service *service,
+                             const struct place *place)
+{
+    const struct tunnel *tunnel = consume_tunnel(place);
+
+    if (!tunnel || is_accepted(service, place, tunnel))
+        return NULL;
+    return "who is there may not claim to offer it";
+}
+
 const char *consume_obstacle(void *context, const struct place *place)
 {
     const struct service *service = context;
-    struct tunnel *tunnel = consume_tunnel(place);
+    const char *stranger = consume_stranger(service, place);
 
-    if (!tunnel)
+    if (!consume_tunnel(place))
         return "no tunnel to it";
-    if (!is_accepted(service, place, tunnel))
-        return "who is there may not claim to offer it";
+    if (stranger)
+        return stranger;
     /* If nobody offers it, to be denied at once is better than to wait. */
     if (place->told == TOLD_NOT_OFFERED && service->is_offered_nowhere)
         return NULL;
@@ -67,7 +77,8 @@ const char *consume_objection(const struct place *place)
     case TOLD_UP:
         break;
     case TOLD_NOT_OFFERED:
-        return "the peer does not offer it to us";
+        return "the peer does not offer it to us: it has no such service, or "
+               "its allow does not name us";
     case TOLD_DOWN:
         return "the peer says that the service is not up";
     }
@@ -371,9 +382,6 @@ void consume_accept(struct service *service, struct arrival *arrival)
     if (!outward || !passage_begin(&outward->passage, &kind, service,
                                    arrival_client(arrival))) {
         service->failed++;
-        LOG_LIMITED(5, LOG_WARNING, "connection_refused",
-                    log_text("service", service->options.name),
-                    log_text("reason", "as many as it may have"));
         free(outward);
         arrival_clear(arrival);
         return;

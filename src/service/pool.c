@@ -11,7 +11,8 @@
 /* What a place that is new gets of its share at first. */
 enum { FIRST_PERCENT = 10 };
 
-const char pool_full[] = "it has as many connections as it may";
+const char pool_full[] =
+    "it has all the connections that max_per_endpoint allows";
 const char pool_unfit[] = "its health check finds it unfit";
 
 void pool_init(struct pool *pool, const struct pool_policy *policy,

@@ -148,7 +148,8 @@ void probe_service(struct service *service,
 
     if (!probe || !passage_begin(&probe->reach.passage, &kind, service, 0)) {
         free(probe);
-        done(context, false, "as many connections as it may have");
+        done(context, false,
+             "it has all the connections that max_connections allows");
         return;
     }
     probe->done = done;

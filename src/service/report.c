@@ -9,10 +9,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What is wrong with who is there, or NULL; anybody may be who is dialled. */
+static const char *find_objection(const struct service *service,
+                                  const struct place *place)
+{
+    const char *stranger;
+
+    if (service->options.role != SERVICE_CONSUME ||
+        service->options.peers.count == 0)
+        return NULL;
+    stranger = consume_stranger(service, place);
+    return stranger ? stranger : consume_objection(place);
+}
+
 /* How a place is, as its tunnel or its connections have shown. */
-static void describe_state(const struct place *place, uint64_t now_us,
+static void describe_state(const struct service *service,
+                           const struct place *place, uint64_t now_us,
                            struct place_report *report)
 {
+    const char *objection = find_objection(service, place);
     struct peer_report peer;
 
     report->state = pool_state_of(place, now_us);
@@ -20,10 +35,9 @@ static void describe_state(const struct place *place, uint64_t now_us,
     if (*place->unfit)
         text_format(report->failure, sizeof(report->failure), "%s",
                     place->unfit);
-    if (consume_objection(place)) {
+    if (objection) {
         report->state = "down";
-        text_format(report->failure, sizeof(report->failure), "%s",
-                    consume_objection(place));
+        text_format(report->failure, sizeof(report->failure), "%s", objection);
     }
     if (!place->peer)
         return;
@@ -34,7 +48,8 @@ static void describe_state(const struct place *place, uint64_t now_us,
     text_format(report->failure, sizeof(report->failure), "%s", peer.failure);
 }
 
-static void describe_place(const struct place *place, uint64_t now_us,
+static void describe_place(const struct service *service,
+                           const struct place *place, uint64_t now_us,
                            struct place_report *report)
 {
     *report = (struct place_report){
@@ -46,7 +61,7 @@ static void describe_place(const struct place *place, uint64_t now_us,
         .is_inbound = place->tunnel != NULL,
     };
     text_format(report->name, sizeof(report->name), "%s", place->endpoint.name);
-    describe_state(place, now_us, report);
+    describe_state(service, place, now_us, report);
 }
 
 static bool describe_service(struct service *service,
@@ -75,7 +90,7 @@ static bool describe_service(struct service *service,
         return false;
     LIST_EACH(&service->pool.places, node)
     {
-        describe_place(LIST_ITEM(node, struct place, node), now_us,
+        describe_place(service, LIST_ITEM(node, struct place, node), now_us,
                        &report->places[report->place_count++]);
     }
     return true;

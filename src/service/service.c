@@ -50,8 +50,12 @@ bool passage_begin(struct passage *passage, const struct passage_kind *kind,
 
     if (service->is_look_due) /* what became free is for those that wait */
         service_retry(service);
-    if (service->active >= service->options.max_connections)
+    if (service->active >= service->options.max_connections) {
+        LOG_LIMITED(5, LOG_WARNING, "connection_refused",
+                    log_text("service", service->options.name),
+                    log_text("reason", "as many as max_connections allows"));
         return false;
+    }
     passage->kind = kind;
     passage->service = service;
     passage->request.client = client;

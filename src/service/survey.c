@@ -216,10 +216,23 @@ static void describe_waiting(const struct service *service,
         return;
     if (service->waiting_count >= service->options.max_waiting) {
         text_format(survey->reason, sizeof(survey->reason),
-                    "%s, and as many as may wait do", reason);
+                    "%s, and as many as max_waiting allows wait", reason);
         return;
     }
     survey->outcome = "waits";
+}
+
+/* Where it goes, and what speaks against that place. */
+static void describe_going(const struct inquiry *inquiry,
+                           struct service_survey *survey)
+{
+    const char *objection = find_objection(inquiry, inquiry->place);
+
+    survey->outcome = "goes";
+    survey->address = inquiry->place->endpoint.address;
+    if (objection)
+        describe_obstacle(inquiry->place, objection, survey->reason,
+                          sizeof(survey->reason));
 }
 
 static void describe_outcome(const struct inquiry *inquiry,
@@ -230,7 +243,8 @@ static void describe_outcome(const struct inquiry *inquiry,
     if (service->board->is_draining) {
         refuse(survey, "the ambassador is draining");
     } else if (service->active >= service->options.max_connections) {
-        refuse(survey, "it has all the connections it may have");
+        refuse(survey,
+               "it has all the connections that max_connections allows");
     } else if (!inquiry->place) {
         describe_waiting(service, survey);
     } else if (inquiry->is_open) {
@@ -238,8 +252,7 @@ static void describe_outcome(const struct inquiry *inquiry,
         text_format(survey->reason, sizeof(survey->reason),
                     "the client's address decides");
     } else {
-        survey->outcome = "goes";
-        survey->address = inquiry->place->endpoint.address;
+        describe_going(inquiry, survey);
     }
 }
 

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The commands of an operator on running ambassadors, and their exit codes."""
 import signal
+import subprocess
 import threading
 import time
 
 import pytest
 
 from harness import ports, verify
-from harness.ambassador import Ambassador, SLOW, any_port, entente
+from harness.ambassador import BINARY, Ambassador, SLOW, any_port, entente
 from harness.processes import wait_until
 
 pytestmark = pytest.mark.entente
@@ -27,6 +28,31 @@ def test_help_is_no_error():
                   ["offer", "--help"], ["status", "--help"]):
         done = entente(*words)
         assert done.returncode == 0 and "sage" in done.stdout, (words, done)
+
+
+@pytest.mark.parametrize("words, said", (
+    (["statsu"], "did you mean status?"), (["--chekc"], "did you mean check?"),
+    (["frobnicate"], "entente --help"), (["pki", "isue"], "but issue"),
+    (["pki", "init", "--dri", "x"], "unknown option --dri;"),
+    (["pki", "init", "-x"], "unknown option -x;"),
+    (["pki", "init", "--dir"], "--dir needs a value")))
+def test_a_slip_is_one_line(words, said):
+    done = entente(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr and len(done.stderr.splitlines()) == 1, done
+
+
+def test_what_a_full_disk_swallows_is_a_failure(box):
+    path = box.write("whole.yaml", "consume: {r: {listen: 127.0.0.1:1, "
+                     "direct: static:127.0.0.1:2}}\n")
+    for words in (["--help"], ["--version"], ["run", "--help"],
+                  ["check", "--config", path], ["pki", "--help"],
+                  ["check", "--config", path, "--print"]):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([BINARY, *words], stdout=full, check=False,
+                                  stderr=subprocess.PIPE, timeout=60)
+        assert done.returncode == 1, words
+        assert done.stderr.startswith(b"entente: standard output: "), done
 
 
 @pytest.mark.smoke

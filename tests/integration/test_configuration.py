@@ -204,3 +204,29 @@ def test_a_file_in_a_sockets_place_is_left_alone(box, good):
                    box.write("e.yaml", GOOD.format(**good)), timeout=20)
     assert done.returncode == 1, done
     assert path.read_text(encoding="ascii") == "data"
+
+
+def test_a_file_nobody_named_has_its_name(box, good):
+    box.write("entente.yaml", GOOD.format(**good))
+    done = entente("check", cwd=box.folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "entente.yaml: fine: 1 service\n"
+
+
+def test_an_admin_address_in_use_is_called_so(box):
+    first, second = (Ambassador(box, name, {"workers": 1, "consume": {
+        name: {"listen": any_port(), "direct": ["static:127.0.0.1:9"]}}})
+        for name in ("first", "second"))
+    first.start()
+    second.write({**second.document, "admin": first.admin})
+    done = entente("run", "--config", str(second.path), timeout=20)
+    assert done.returncode == 1 and is_one_line(done.stderr), done
+    assert done.stderr.startswith("entente: admin: cannot listen on unix:")
+
+
+def test_a_state_directory_that_is_not_there_is_a_warning(box, good):
+    path = box.write("state.yaml", GOOD.format(**good) + "state: /no/such\n")
+    done = entente("check", "--config", path)
+    assert done.returncode == 0
+    assert done.stderr == ("entente: warning: state: /no/such: No such file or "
+                           "directory; nothing is kept\n")

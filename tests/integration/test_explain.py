@@ -636,6 +636,8 @@ def test_what_peers_say_of_the_service_is_told(box, authority, make_pair,
     assert pair.offerer.reload(without).returncode == 0
     wait_reason(near, pair.tunnel, "chosen", "the peer does not offer it to us")
     assert "chosen, although: the peer does not offer it to us" in words(near)
+    assert f"goes to {pair.tunnel}, although: the peer does not offer it to " \
+        "us" in words(near)
     # Where another does, it is passed over.
     other = any_port()
     Ambassador(box, "other", {
@@ -651,6 +653,34 @@ def test_what_peers_say_of_the_service_is_told(box, authority, make_pair,
                 "the peer does not offer it to us")
     wait_reason(near, other, "chosen", "")
     assert "no: the peer does not offer it to us" in words(near)
+
+
+def test_who_is_refused_by_a_limit_finds_the_key_that_says_so(box):
+    service = Named()
+    near = direct(box, [service.source], workers=1, max_connections=1)
+    listen, = explain(near)["listen"]
+    first, _ = connect(listen)
+    with first:
+        assert foretold(explain(near)) == {
+            **foretold(explain(near)), "outcome": "refused",
+            "reason": "it has all the connections that max_connections allows"}
+        with pytest.raises(ConnectionError):
+            connect(listen)[0].recv(1)
+    wait_until(lambda: "connection_refused" in near.log, 10, "it is logged")
+    assert "max_connections" in near.log
+
+
+def test_status_says_of_a_stranger_what_explain_says(make_pair, authority):
+    pair = make_pair(Named().address)
+    near = pair.consumer
+    wait_reason(near, pair.tunnel, "chosen", "")
+    document, _ = pair.documents()
+    document["consume"]["service"]["peer"] = [authority.identity("other")]
+    assert near.reload(document).returncode == 0
+    said = "who is there may not claim to offer it"
+    wait_reason(near, pair.tunnel, "unusable", said)
+    endpoint, = near.status()["services"][0]["endpoints"]
+    assert (endpoint["state"], endpoint["failure"]) == ("down", said)
 
 
 # ---- the document ----

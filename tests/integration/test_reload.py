@@ -209,6 +209,22 @@ def test_state_is_kept_where_it_was_after_a_reload(box):
     assert near.process.is_running()
 
 
+def test_what_needs_a_restart_is_told_each_time_and_left(box):
+    server = verify.Server(box)
+    near = Ambassador(box, "near", {"workers": 1, "consume": {
+        "service": {"listen": any_port(),
+                    "direct": [f"static:{server.address}"]}}})
+    near.start()
+    for _ in range(2):
+        done = near.reload({**near.document, "node": "far", "workers": 2})
+        assert done.returncode == 0 and done.stderr == "", done
+        assert done.stdout == \
+            "reloaded, but what is new of node, workers needs a restart\n"
+        assert near.status()["node"] == "near"
+    done = near.reload({**near.document, "node": "near", "workers": 1})
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_a_draining_ambassador_is_not_reloaded(box, make_pair):
     server = verify.Server(box)
     pair = make_pair(server.address)

@@ -539,6 +539,7 @@ def test_a_damaged_file_is_logged_and_ignored(box, tmp_path):
         ambassador.start()
         assert_served_by(listen, "first")
         assert "set_damaged" in ambassador.log, damaged[:40]
+        assert f"file={path.name}\n" in ambassador.log
 
 
 def test_what_cannot_be_kept_changes_nothing(box, tmp_path):

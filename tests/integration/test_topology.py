@@ -92,7 +92,12 @@ def test_the_offering_side_dials(box, authority):
     offerer.kill()
     offerer.start(ready=False)
     exact(box, listen)
+    dialled, = offerer.status()["tunnel_dial"]["endpoints"]
+    assert (dialled["address"], dialled["state"]) == (tunnel, "up"), dialled
+    assert consumer.status()["tunnel_dial"] is None
     consumer.kill()
+    wait_until(lambda: f"tunnels.dial: {tunnel} is down: refused" in
+               offerer.command("status").stdout, 20, "it is told")
     consumer.start(ready=False)
     wait_until(lambda: ports.answers(listen), 10, "it listens again")
     exact(box, listen)
@@ -202,3 +207,10 @@ def test_every_worker_has_its_share(box, make_pair):
         pair.offerer.stop()
 
 
+
+
+def test_there_are_as_many_workers_as_were_asked_for(box):
+    made = Ambassador(box, "many", {"workers": 70, "consume": {"service": {
+        "listen": any_port(), "direct": ["static:127.0.0.1:9"]}}}).start()
+    assert len(made.status()["workers"]) == 70
+    assert made.command("explain", "service").returncode == 0

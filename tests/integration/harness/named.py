@@ -28,7 +28,7 @@ class Named:
             self._talk(connection)
 
     def _talk(self, connection):
-        with connection:
+        with connection, contextlib.suppress(OSError):  # and serve the next
             connection.sendall(self.name)
 
     def stop(self):

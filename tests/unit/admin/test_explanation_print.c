@@ -95,6 +95,10 @@ static void where_workers_differ_each_has_its_line(void **state)
                   "\na new connection (on worker 1, whose turn it is) goes to "
                   "10.0.0.1:1\na new connection on worker 0 goes to "
                   "10.0.0.2:1\n");
+    strcpy(fixture->boards[0].services[0].reason, "nobody offers it");
+    print_expects(fixture, "\na new connection on worker 0 goes to 10.0.0.2:1, "
+                           "although: nobody offers it\n");
+    fixture->boards[0].services[0].reason[0] = '\0';
     fixture->services[0].next_worker = 0;
     print_expects(fixture,
                   "\na new connection (on worker 0, whose turn it is) goes to "

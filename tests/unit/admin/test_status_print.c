@@ -123,9 +123,13 @@ static void what_is_wrong_comes_first(void **state)
 static void each_trouble_has_its_sentence(void **state)
 {
     struct fixture *fixture = *state;
+    char *text;
 
     fixture->document.is_draining = true;
-    print_expects(fixture, "\ndraining: no new connection is taken\n");
+    text = print(fixture);
+    assert_non_null(strstr(text, "\ndraining: no new connection is taken\n"));
+    assert_null(strstr(text, "accepts tunnels"));
+    free(text);
     fixture->document.is_draining = false;
     fixture->document.is_ready = false;
     print_expects(fixture, "\nnot ready yet\n");
@@ -137,6 +141,13 @@ static void each_trouble_has_its_sentence(void **state)
     print_expects(
         fixture,
         "\ncertificate identity spiffe://acme/web-1 expires in 13 days\n");
+    fixture->certificates[0].expires = clock_wall_seconds() + 86400 + 60;
+    print_expects(fixture, "spiffe://acme/web-1 expires in 1 day\n");
+    set_place(&fixture->places[0][0], "10.0.0.1:1", "down", "refused");
+    set_place(&fixture->places[1][0], "10.0.0.1:1", "down", "refused");
+    print_expects(fixture, "\ntunnels.dial: 10.0.0.1:1 is down: refused\n");
+    set_place(&fixture->places[0][0], "10.0.0.1:1", "up", "");
+    set_place(&fixture->places[1][0], "10.0.0.1:1", "up", "");
     fixture->places[0][0].latency_us = 12345;
     print_expects(fixture, "  12.3ms  ");
 }

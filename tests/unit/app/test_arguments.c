@@ -442,29 +442,29 @@ static const struct {
       "'-', like redis" },
     /* Nothing wrong with a value, but one is missing or two too many. */
     { "consume r", 2,
-      "entente consume: r: --from is missing (where the ambassadors are that "
+      "consume: r: --from is missing (where the ambassadors are that "
       "offer it, or inbound: for peers that dial us), or --direct (where the "
       "service itself is, to reach it without a tunnel); give a source like "
       "static:db-1.example.com:7411" },
     { "consume r --direct static:h:1", 2,
-      "entente consume: r: --listen is missing (where applications connect); "
+      "consume: r: --listen is missing (where applications connect); "
       "give an address like 127.0.0.1:6379, [::1]:6379 or "
       "unix:/run/redis.sock" },
     { "consume r --listen 127.0.0.1:1 --from static:h:1", 2,
-      "entente consume: r: --peer is missing (who may claim to offer it); give "
+      "consume: r: --peer is missing (who may claim to offer it); give "
       "an identity like spiffe://acme/web-1 or spiffe://acme/web-*" },
     { "consume r --listen 127.0.0.1:1 --from static:h:1 --peer spiffe://a/b", 2,
-      "entente consume: r goes through tunnels, but --certificate is missing "
+      "consume: r goes through tunnels, but --certificate is missing "
       "(our certificate, then the chain to the CA (PEM))" },
     { "consume r --direct static:h:1 --from static:h:2", 2,
       "--from: r: a service is reached either from its ambassadors or direct, "
       "and --direct gives direct" },
     { "offer r --to static:h:1", 2,
-      "entente offer: r: --allow is missing (who may open it; nobody else "
+      "offer: r: --allow is missing (who may open it; nobody else "
       "can); "
       "give an identity like spiffe://acme/web-1 or spiffe://acme/web-*" },
     { "offer r --to static:h:1 --allow spiffe://a/b", 2,
-      "entente offer: r: no peer can reach it; give --tunnel-listen, like "
+      "offer: r: no peer can reach it; give --tunnel-listen, like "
       "0.0.0.0:7411, or --tunnel-dial, like web-1.example.com:7411" },
     /* A value is wrong. */
     { "consume r --listen 6379", 1,

@@ -268,6 +268,11 @@ static void what_the_ambassador_refuses_it_says_why(void **state)
         play->says = "";
         check(play, commands[i], 1, "",
               "entente: the ambassador refuses (HTTP 503)\n");
+        play->code = 404;
+        play->says = "<html>\n";
+        check(play, commands[i], 1, "",
+              "entente: what answers is not an ambassador (HTTP 404); --admin "
+              "ADDR says where one is\n");
     }
 }
 
@@ -304,7 +309,7 @@ static void an_order_is_given_and_nothing_said(void **state)
     char words[64];
 
     for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
-        play->code = 202;
+        play->code = strcmp(names[i], "reload") == 0 ? 200 : 202;
         play->says = "doing it\n";
         snprintf(words, sizeof(words), "%s --admin ADDR", names[i]);
         check(play, words, 0, "", "");
@@ -312,6 +317,9 @@ static void an_order_is_given_and_nothing_said(void **state)
     }
     check(play, "healthcheck --admin ADDR", 0, "", "");
     assert_string_equal(play->asked, "health");
+    play->code = 202;
+    play->says = "reloaded, but what is new of node needs a restart\n";
+    check(play, "reload --admin ADDR", 0, play->says, "");
 }
 
 static void set_tells_the_endpoints_as_they_are_meant(void **state)
@@ -340,7 +348,8 @@ static void set_tells_the_endpoints_as_they_are_meant(void **state)
     check(play, cases[0].words, 0, "the names are looked up\n", "");
     play->code = 409;
     play->says = "no such service here\n";
-    check(play, cases[0].words, 1, "", "entente: no such service here\n");
+    check(play, cases[0].words, 1, "",
+          "entente: redis: no such service here\n");
 }
 
 static void set_asks_nobody_for_what_is_no_endpoint(void **state)
@@ -384,12 +393,14 @@ static void wait_says_which_was_not_reached_and_why(void **state)
 
     play->probes_refused = 1000;
     check(play, "wait --timeout 500ms redis postgres --admin ADDR", 1, "",
-          "entente: redis: not reached within 500ms: no tunnel is up\n");
+          "entente: redis: not reached within 500ms: no tunnel is up; "
+          "see entente explain redis\n");
     assert_in_range(clock_now_us() - begun_us, 500000, 3000000);
     assert_in_range(play->probes, 2, 4);
     play->probes = 0;
     check(play, "wait --timeout 0 redis --admin ADDR", 1, "",
-          "entente: redis: not reached within 0: no tunnel is up\n");
+          "entente: redis: not reached within 0: no tunnel is up; see "
+          "entente explain redis\n");
     assert_int_equal(play->probes, 1);
 }
 

@@ -159,7 +159,39 @@ static void who_said_it_is_no_difference(void **state)
     config_free(b);
 }
 
-RUN_TESTS(TEST(services_come_go_and_change_by_role_and_name),
+static void what_needs_a_restart_is_kept_until_then(void **state)
+{
+    struct config *running = parse("consume: {r: {listen: 127.0.0.1:1, direct: "
+                                   "static:h:1}}\nnode: a\nworkers: 1\n");
+    struct config *config =
+        parse("consume: {r: {listen: 127.0.0.1:2, direct: static:h:1}}\n"
+              "node: b\nadmin: unix:/a\nworkers: 2\ndrain: 1s\n"
+              "dns: {servers: 10.0.0.2:53}\nstate: /b\n");
+    const struct key *keys;
+    size_t count;
+    char text[256], all[256] = "";
+
+    (void)state;
+    keys = keys_all(&count);
+    for (size_t i = 0; i < count; i++)
+        if (keys[i].needs_restart)
+            sprintf(all + strlen(all), "%s%s", *all ? ", " : "", keys[i].path);
+    assert_true(config_needs_restart(running, config, text, sizeof(text)));
+    assert_string_equal(text, all);
+    config_keep_until_restart(config, running);
+    assert_string_equal(config->node, "a");
+    assert_int_equal(config->workers, 1);
+    assert_null(config->admin);
+    assert_null(config->state);
+    assert_int_equal(config->dns.count, 0);
+    assert_string_equal(running->state, "/b");
+    assert_int_equal(config->drain_us, 1000000);
+    config_free(running);
+    config_free(config);
+}
+
+RUN_TESTS(TEST(what_needs_a_restart_is_kept_until_then),
+          TEST(services_come_go_and_change_by_role_and_name),
           TEST(a_service_that_changes_its_role_has_changed),
           TEST(each_key_of_the_ambassador_is_compared),
           TEST(what_needs_a_restart_is_listed),

@@ -265,6 +265,10 @@ static const struct refusal values[] = {
     { "offer: {r: {allow: '*'}}",
       "f:1:20: \"*\": expected an identity like spiffe://acme/web-1 or "
       "spiffe://acme/web-*" },
+    { "offer: {r: {allow: 'spiffe://acme/*-client'}}",
+      "f:1:20: \"spiffe://acme/*-client\": a * stands for one whole segment of "
+      "the path or for the end of one, like spiffe://acme/*/web or "
+      "spiffe://acme/web-*" },
     { "offer: {r: {announce: redis}}",
       "f:1:23: \"redis\": expected zookeeper:SERVER,SERVER/PATH or "
       "mdns:_SERVICE._tcp" },

@@ -83,6 +83,8 @@ static void an_empty_file_is_a_mistake_and_none_is_not(void **state)
 {
     (void)state;
     assert_false(lines(""));
+    assert_string_equal(error,
+                        "no endpoint in it; write none if there is none");
     assert_false(lines("# nothing\n\n"));
     assert_true(lines("# moved away\nnone\n"));
     assert_int_equal(file.count, 0);

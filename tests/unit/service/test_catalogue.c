@@ -266,7 +266,8 @@ static void who_does_not_offer_it_is_passed_over_for_who_may(void **state)
     assert_int_equal(consumed->waiting_count, 1);
     assert_int_equal(consumed->denied, 0);
     assert_string_equal(consume_objection(first_place(pair)),
-                        "the peer does not offer it to us");
+                        "the peer does not offer it to us: it has no such "
+                        "service, or its allow does not name us");
     offer(pair, "spiffe://acme/app", NULL);
     place_service(pair, true);
     close(pair_accept(pair));

@@ -265,8 +265,9 @@ static void without_a_place_a_connection_waits_or_is_refused(void **state)
     check_place(ask(fixture, NULL), "10.0.0.1:1", "unusable",
                 "resting after a failure");
     service->waiting_count = 2;
-    check_outcome(ask(fixture, NULL), "refused",
-                  "no endpoint can be used, and as many as may wait do");
+    check_outcome(
+        ask(fixture, NULL), "refused",
+        "no endpoint can be used, and as many as max_waiting allows wait");
     service->waiting_count = 0;
     fixture->options.hold_us = 0;
     use(fixture, endpoints, 1);
@@ -284,7 +285,7 @@ static void a_full_service_refuses_before_it_chooses(void **state)
     check_outcome(ask(fixture, NULL), "goes", "");
     service_of(fixture)->active = 2;
     check_outcome(ask(fixture, NULL), "refused",
-                  "it has all the connections it may have");
+                  "it has all the connections that max_connections allows");
     service_of(fixture)->active = 0;
 }
 
@@ -411,6 +412,10 @@ static void a_tunnel_says_who_is_there(void **state)
     pair_free(pair);
 }
 
+static const char not_offered[] =
+    "the peer does not offer it to us: it has no such service, or its allow "
+    "does not name us";
+
 static void check_told(struct pair *pair, enum place_told told,
                        const char *verdict, const char *reason)
 {
@@ -423,6 +428,8 @@ static void check_told(struct pair *pair, enum place_told told,
     survey = ask_pair(pair, PAIR_CONSUMER);
     assert_string_equal(survey->services[0].places->verdict, verdict);
     assert_string_equal(survey->services[0].places->reason, reason);
+    if (strcmp(verdict, "chosen") == 0) /* and that is where it goes */
+        check_outcome(&survey->services[0], "goes", reason);
     board_survey_free(survey);
 }
 
@@ -436,14 +443,12 @@ static void what_the_peer_says_is_told(void **state)
     check_told(pair, TOLD_UP, "chosen", "");
     check_told(pair, TOLD_DOWN, "unusable",
                "the peer says that the service is not up");
-    check_told(pair, TOLD_NOT_OFFERED, "unusable",
-               "the peer does not offer it to us");
+    check_told(pair, TOLD_NOT_OFFERED, "unusable", not_offered);
     /* Then it is asked all the same, to be denied at once. */
     service =
         switchboard_find(&pair->boards[PAIR_CONSUMER], SERVICE_CONSUME, "echo");
     service->is_offered_nowhere = true;
-    check_told(pair, TOLD_NOT_OFFERED, "chosen",
-               "the peer does not offer it to us");
+    check_told(pair, TOLD_NOT_OFFERED, "chosen", not_offered);
     pair_free(pair);
 }
 

@@ -108,7 +108,7 @@ where_all_tiers_are_short_the_unfit_serve_and_it_is_said(void **state)
 
     fixture->options.balance = BALANCE_LEAST_LOADED;
     survey = fall_short(fixture, 0);
-    check_outcome(survey, "goes", "");
+    check_outcome(survey, "goes", "its health check finds it unfit: timed out");
     check_place(survey, "10.0.0.1:1", "chosen",
                 "its health check finds it unfit: timed out");
     check_place(survey, "10.0.0.2:1", "reserve",
@@ -153,13 +153,13 @@ static void what_is_full_is_full_for_the_unfit_too(void **state)
     struct pool *pool = &service_of(fixture)->pool;
 
     check_place(survey, "10.0.0.3:1", "unusable",
-                "it has as many connections as it may");
+                "it has all the connections that max_per_endpoint allows");
     check_place(survey, "10.0.0.1:1", "chosen",
                 "its health check finds it unfit: timed out");
     pool_begin(pool_find(pool, &unfit));
     survey = ask(fixture, NULL); /* its health is not what is in the way */
     check_place(survey, "10.0.0.1:1", "unusable",
-                "it has as many connections as it may");
+                "it has all the connections that max_per_endpoint allows");
     check_place(survey, "10.0.0.2:1", "chosen", "resting after a failure");
     pool_end(pool_find(pool, &unfit), false);
     pool_end(pool_find(pool, &full), false);
