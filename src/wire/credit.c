@@ -48,23 +48,10 @@ void credit_consumed(struct credit *credit, struct stream *stream,
 uint64_t credit_limit(const struct credit *credit, const struct stream *stream,
                       bool is_short)
 {
-    uint64_t limit = stream->consumed +
-                     (is_short ? credit->reserve_bytes : stream->window);
+    uint64_t limit =
+        stream->consumed + (is_short ? credit->reserve_bytes : stream->window);
 
     return limit > stream->receive_limit ? limit : stream->receive_limit;
-}
-
-/*
- * What the peer lets one stream have under way at most, however wide its
- * window is: half of what others leave.
- */
-static uint64_t share(const struct credit *credit)
-{
-    uint64_t kept_to = credit->pool_bytes / 2;
-    uint64_t left =
-        kept_to > credit->held_bytes ? kept_to - credit->held_bytes : 0;
-
-    return left / 2 > credit->reserve_bytes ? left / 2 : credit->reserve_bytes;
 }
 
 bool credit_is_urgent(const struct credit *credit, const struct stream *stream,
@@ -75,8 +62,6 @@ bool credit_is_urgent(const struct credit *credit, const struct stream *stream,
     uint64_t had = stream->receive_limit - stream->told_consumed;
     uint64_t left = stream->receive_limit - stream->received;
 
-    if (stream->consumed - stream->told_consumed >= share(credit) / 2)
-        return true;
     /* Worth telling, and the peer has used up half of what it had. */
     return news > 0 && news >= (limit - stream->consumed) / 2 &&
            left <= had / 2;

@@ -64,18 +64,19 @@ static uint64_t unsent_room(const struct session *session,
 }
 
 /*
- * What it may add to the bytes that are not acknowledged: no more than it
- * leaves for the others, so that those who stall leave the next one something.
+ * What it may add to the bytes that are not acknowledged.  Beyond the reserve
+ * it may have the same part of what is left as is left of all: so a stream
+ * alone has plenty, and any number of stalled ones leaves the next one some.
  */
 static uint64_t retained_room(const struct session *session,
                               const struct stream *stream)
 {
-    uint64_t held = stream->retained.bytes;
-    uint64_t left = difference(session->limits.max_retained_bytes,
-                               session->retained_bytes);
+    uint64_t most = session->limits.max_retained_bytes;
+    uint64_t left = difference(most, session->retained_bytes);
+    uint64_t part = left > 0 ? left * left / most : 0;
 
-    return larger(difference(left + session->limits.reserve_bytes, held) / 2,
-                  own_room(session, held));
+    return difference(session->limits.reserve_bytes + part,
+                      stream->retained.bytes);
 }
 
 /* How many bytes |stream| may be given now. */
@@ -87,10 +88,17 @@ static uint64_t room_for(const struct session *session,
     if (!stream_can_write(stream))
         return 0;
     /* Credit is the peer's to give, but the memory is ours. */
-    room = smaller(unsent_room(session, stream), retained_room(session, stream));
+    room =
+        smaller(unsent_room(session, stream), retained_room(session, stream));
     if (room < WORTH_READING)
         return 0;
     return smaller(room, credit_to_write(stream));
+}
+
+bool session_is_full(const struct session *session, const struct stream *stream)
+{
+    return stream_can_write(stream) && credit_to_write(stream) > 0 &&
+           retained_room(session, stream) < WORTH_READING;
 }
 
 /* Remember to tell |stream|'s owner when there is room again. */
@@ -302,9 +310,10 @@ void session_consumed(struct session *session, struct stream *stream,
     if (stream->receiving == RECEIVING_OVER)
         return; /* the peer has ended it and wants no news */
     stream->window_due = true;
-    if (stream->receiving == RECEIVING_OPEN && !stream->discarding &&
-        credit_is_urgent(&session->credit, stream,
-                         session_memory_is_short(session)))
+    if ((stream->awaited && stream->consumed == stream->received) ||
+        (stream->receiving == RECEIVING_OPEN && !stream->discarding &&
+         credit_is_urgent(&session->credit, stream,
+                          session_memory_is_short(session))))
         session_control(session, stream);
     else
         session_control_later(session, stream, now_us);

@@ -234,6 +234,7 @@ static const char *take_data(struct session *session, struct arrival *arrival,
         return "more data than all streams may have under way";
     stream->answered = true;
     session->received_bytes += length;
+    stream->awaited = arrival->header.flags & FRAME_FLAG_WAITS;
     if (arrival->header.flags & FRAME_FLAG_FIN)
         stream_advance(stream, STREAM_FIN_RECEIVED);
     if (stream->discarding || !stream->owner) {
