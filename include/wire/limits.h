@@ -12,8 +12,7 @@ struct limits {
     uint32_t reserve_bytes;    /* of each stream, whatever others hold */
     uint32_t min_window_bytes; /* a stream's first credit */
     uint32_t max_window_bytes;
-    uint64_t pool_bytes;         /* held of streams beyond reserves; the
-                                    same at both ends */
+    uint64_t pool_bytes;         /* of what arrives, beyond reserves */
     uint32_t max_unsent_bytes;   /* queued for the tunnel, of all streams */
     uint64_t max_retained_bytes; /* kept until acknowledged, likewise */
     uint32_t acknowledge_us;     /* how long an acknowledgement may wait */
