@@ -1,38 +1,38 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef WIRE_CREDIT_H
 #define WIRE_CREDIT_H
+#include "base/check.h"
 #include "wire/stream.h"
 #include <stdbool.h>
 #include <stdint.h>
 
 /*
- * How much memory an end has promised the streams of one tunnel, and how much
- * more it may promise: docs/PROTOCOL.md section 7.  Pure.
+ * What the streams of one tunnel may send us, each and together:
+ * docs/PROTOCOL.md section 7.  Pure.
  *
- * A stream's promise is receive_limit - consumed, and received - consumed once
- * the peer has ended it.  Its first |reserve| bytes are its own; what goes
- * beyond comes out of the pool and returns to it.
+ * Each stream has a window, told to the peer as a limit.  A window that is not
+ * used costs nothing: memory is what streams hold, received - consumed.  The
+ * first |reserve| bytes of that are each stream's own; what goes beyond comes
+ * out of the pool, and the peer keeps to the pool by itself.
  */
 struct credit {
-    uint64_t pool_bytes;
-    uint64_t promised_bytes; /* beyond the reserves */
+    uint64_t pool_bytes; /* a peer that has us hold more breaks the protocol */
+    uint64_t held_bytes; /* beyond the reserves */
     uint32_t reserve_bytes;
     uint32_t min_window_bytes; /* what a window starts with */
     uint32_t max_window_bytes;
 };
 
-/* A stream that was promised no more than its reserve begins. */
+/* A stream that was promised the smallest window begins. */
 void credit_begin(const struct credit *credit, struct stream *stream,
                   uint64_t now_us);
 
-/*
- * FIN or RESET ended the receiving of |stream| just now: what was promised
- * beyond the bytes that came returns.
- */
-void credit_finish(struct credit *credit, const struct stream *stream);
-
-/* A stream ends; its promise returns. */
+/* A stream ends; what it holds returns. */
 void credit_end(struct credit *credit, const struct stream *stream);
+
+/* |bytes| have come for |stream|; false: the pool is not as large. */
+MUST_CHECK bool credit_received(struct credit *credit, struct stream *stream,
+                                uint64_t bytes);
 
 /* |bytes| of |stream| have left our memory. */
 void credit_consumed(struct credit *credit, struct stream *stream,
@@ -50,6 +50,6 @@ bool credit_is_urgent(const struct credit *credit, const struct stream *stream,
                       bool is_short);
 
 /* Tell the peer |limit| at |now_us|; grows or shrinks the window. */
-void credit_promise(struct credit *credit, struct stream *stream,
+void credit_promise(const struct credit *credit, struct stream *stream,
                     uint64_t limit, uint64_t now_us, uint64_t min_rtt_us);
 #endif

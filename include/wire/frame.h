@@ -30,6 +30,7 @@ enum frame_type {
 
 enum {
     FRAME_FLAG_FIN = 0x01,    /* of DATA */
+    FRAME_FLAG_WAITS = 0x02,  /* of DATA: no more before acknowledgement */
     FRAME_FLAG_ANSWER = 0x01, /* of PING */
     FRAME_FLAG_PARTIAL = 0x01 /* of OFFERS */
 };
@@ -70,7 +71,7 @@ bool frame_is_known(const struct frame_header *header);
 void frame_put_open_fail(struct bytes_writer *writer, uint32_t stream,
                          uint16_t code, bool delivered);
 void frame_put_data_header(struct bytes_writer *writer, uint32_t stream,
-                           uint64_t offset, size_t length, bool fin);
+                           uint64_t offset, size_t length, uint8_t flags);
 void frame_put_window(struct bytes_writer *writer, uint32_t stream,
                       uint64_t consumed, uint64_t limit);
 void frame_put_reset(struct bytes_writer *writer, uint32_t stream,

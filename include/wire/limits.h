@@ -9,10 +9,10 @@
  */
 struct limits {
     uint32_t max_streams;      /* at a time, opened by the peer */
-    uint32_t reserve_bytes;    /* of each stream, and its first credit */
-    uint32_t min_window_bytes; /* what a stream's window starts with */
+    uint32_t reserve_bytes;    /* of each stream, whatever others hold */
+    uint32_t min_window_bytes; /* a stream's first credit */
     uint32_t max_window_bytes;
-    uint64_t pool_bytes;         /* promised to streams beyond reserves */
+    uint64_t pool_bytes;         /* of what arrives, beyond reserves */
     uint32_t max_unsent_bytes;   /* queued for the tunnel, of all streams */
     uint64_t max_retained_bytes; /* kept until acknowledged, likewise */
     uint32_t acknowledge_us;     /* how long an acknowledgement may wait */
@@ -22,7 +22,7 @@ struct limits {
     {                                                             \
         .max_streams = 10000, .reserve_bytes = 16384,             \
         .min_window_bytes = 262144, .max_window_bytes = 16777216, \
-        .pool_bytes = 33554432, .max_unsent_bytes = 1048576,      \
+        .pool_bytes = 67108864, .max_unsent_bytes = 1048576,      \
         .max_retained_bytes = 33554432, .acknowledge_us = 25000   \
     }
 

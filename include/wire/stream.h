@@ -64,6 +64,7 @@ struct stream {
     bool open_fail_due : 1;
     bool stop_due : 1;
     bool window_due : 1;
+    bool awaited : 1;   /* the peer waits until all it sent is acknowledged */
     bool delivered : 1; /* for OPEN_FAIL: a byte reached the service */
 
     bool answered : 1; /* any frame has come back for our OPEN */

@@ -4,67 +4,53 @@
 
 #define IDLE_US (10 * CLOCK_SECOND)
 
-/* What the peer may send yet, or has sent and we still hold. */
-static uint64_t promise(const struct stream *stream)
+/* The part of what |stream| holds that comes out of the pool. */
+static uint64_t beyond_reserve(const struct credit *credit,
+                               const struct stream *stream)
 {
-    uint64_t end = stream->receiving == RECEIVING_OPEN ? stream->receive_limit
-                                                       : stream->received;
+    uint64_t held = stream->received - stream->consumed;
 
-    return end - stream->consumed;
-}
-
-/* The part of |bytes| of promise that comes out of the pool. */
-static uint64_t beyond_reserve(const struct credit *credit, uint64_t bytes)
-{
-    return bytes > credit->reserve_bytes ? bytes - credit->reserve_bytes : 0;
+    return held > credit->reserve_bytes ? held - credit->reserve_bytes : 0;
 }
 
 void credit_begin(const struct credit *credit, struct stream *stream,
                   uint64_t now_us)
 {
-    ASSERT(promise(stream) <= credit->reserve_bytes);
     stream->window = credit->min_window_bytes;
     stream->grown_us = now_us;
 }
 
-void credit_finish(struct credit *credit, const struct stream *stream)
-{
-    uint64_t before =
-        beyond_reserve(credit, stream->receive_limit - stream->consumed);
-
-    ASSERT(stream->receiving != RECEIVING_OPEN);
-    credit->promised_bytes -= before - beyond_reserve(credit, promise(stream));
-}
-
 void credit_end(struct credit *credit, const struct stream *stream)
 {
-    credit->promised_bytes -= beyond_reserve(credit, promise(stream));
+    credit->held_bytes -= beyond_reserve(credit, stream);
+}
+
+bool credit_received(struct credit *credit, struct stream *stream,
+                     uint64_t bytes)
+{
+    uint64_t others = credit->held_bytes - beyond_reserve(credit, stream);
+
+    stream->received += bytes;
+    credit->held_bytes = others + beyond_reserve(credit, stream);
+    return credit->held_bytes <= credit->pool_bytes;
 }
 
 void credit_consumed(struct credit *credit, struct stream *stream,
                      uint64_t bytes)
 {
-    uint64_t before = beyond_reserve(credit, promise(stream));
+    uint64_t others = credit->held_bytes - beyond_reserve(credit, stream);
 
     ASSERT(bytes <= stream->received - stream->consumed);
     stream->consumed += bytes;
-    credit->promised_bytes -= before - beyond_reserve(credit, promise(stream));
+    credit->held_bytes = others + beyond_reserve(credit, stream);
 }
 
 uint64_t credit_limit(const struct credit *credit, const struct stream *stream,
                       bool is_short)
 {
-    uint64_t own = beyond_reserve(credit, promise(stream));
-    uint64_t others = credit->promised_bytes - own;
-    uint64_t share =
-        others < credit->pool_bytes ? (credit->pool_bytes - others) / 2 : 0;
-    uint64_t wanted = beyond_reserve(credit, stream->window);
-    uint64_t limit;
+    uint64_t limit =
+        stream->consumed + (is_short ? credit->reserve_bytes : stream->window);
 
-    if (is_short)
-        share = 0;
-    limit = stream->consumed + credit->reserve_bytes +
-            (wanted < share ? wanted : share);
     return limit > stream->receive_limit ? limit : stream->receive_limit;
 }
 
@@ -104,13 +90,10 @@ static void adapt_window(const struct credit *credit, struct stream *stream,
     stream->grown_bytes = stream->consumed;
 }
 
-void credit_promise(struct credit *credit, struct stream *stream,
+void credit_promise(const struct credit *credit, struct stream *stream,
                     uint64_t limit, uint64_t now_us, uint64_t min_rtt_us)
 {
-    uint64_t before = beyond_reserve(credit, promise(stream));
-
     adapt_window(credit, stream, now_us, min_rtt_us);
     stream->receive_limit = limit;
     stream->told_consumed = stream->consumed;
-    credit->promised_bytes += beyond_reserve(credit, promise(stream)) - before;
 }

@@ -14,7 +14,8 @@ static const struct shape shapes[] = {
     [FRAME_HELLO] = { 1, 512, 0, SESSION },
     [FRAME_OPEN] = { 1, FRAME_MAX_OPEN, 0, STREAM },
     [FRAME_OPEN_FAIL] = { 3, 3, 0, STREAM },
-    [FRAME_DATA] = { 8, FRAME_MAX_PAYLOAD, FRAME_FLAG_FIN, STREAM },
+    [FRAME_DATA] = { 8, FRAME_MAX_PAYLOAD, FRAME_FLAG_FIN | FRAME_FLAG_WAITS,
+                     STREAM },
     [FRAME_WINDOW] = { 16, 16, 0, STREAM },
     [FRAME_RESET] = { 10, 10, 0, STREAM },
     [FRAME_STOP] = { 2, 2, 0, STREAM },
@@ -84,10 +85,9 @@ void frame_put_open_fail(struct bytes_writer *writer, uint32_t stream,
 }
 
 void frame_put_data_header(struct bytes_writer *writer, uint32_t stream,
-                           uint64_t offset, size_t length, bool fin)
+                           uint64_t offset, size_t length, uint8_t flags)
 {
-    frame_encode_header(writer, FRAME_DATA, fin ? FRAME_FLAG_FIN : 0,
-                        8 + length, stream);
+    frame_encode_header(writer, FRAME_DATA, flags, 8 + length, stream);
     bytes_put_u64(writer, offset);
 }
 

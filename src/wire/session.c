@@ -29,7 +29,7 @@ struct session *session_new(const struct session_options *options)
     session->pool = options->pool;
     session->hello = options->hello;
     session->hello.max_streams = options->limits.max_streams;
-    session->hello.credit = options->limits.reserve_bytes;
+    session->hello.credit = options->limits.min_window_bytes;
     session->hello_due = true;
     session->accept_limit = options->limits.max_streams;
     session->credit = (struct credit){
@@ -199,16 +199,6 @@ void session_offer_room(struct session *session, struct stream *stream)
     list_append(&session->writable, &stream->room);
 }
 
-void session_wake(struct session *session, unsigned count)
-{
-    struct list *node;
-
-    for (; count > 0 && (node = list_first(&session->starved)); count--) {
-        list_remove(node);
-        list_append(&session->writable, node);
-    }
-}
-
 void session_discard(struct session *session, struct stream *stream)
 {
     credit_consumed(&session->credit, stream,
@@ -254,6 +244,17 @@ static uint32_t next_id(const struct session *session)
     return session->role == SESSION_DIALER ? 1 : 2;
 }
 
+/*
+ * Whether the peer could hold |early|, which nobody asked for room for: it was
+ * meant for another tunnel.
+ */
+static bool is_too_early(const struct session *session,
+                         const struct chunk_queue *early)
+{
+    return early && early->bytes > session->limits.reserve_bytes &&
+           session->retained_bytes + early->bytes > session->limits.pool_bytes;
+}
+
 /* |early| becomes what is written to |stream|. */
 static void adopt(struct session *session, struct stream *stream,
                   struct chunk_queue *early)
@@ -285,11 +286,13 @@ enum status session_open(struct session *session,
                        is_out_of_numbers(session)
                    ? STATUS_CLOSED
                    : STATUS_LIMIT;
+    if (is_too_early(session, early))
+        return STATUS_LIMIT;
     stream = calloc(1, sizeof(*stream));
     if (!stream)
         return STATUS_NO_MEMORY;
     stream_init(stream, next_id(session), session->peer.credit,
-                session->limits.reserve_bytes);
+                session->limits.min_window_bytes);
     stream->metadata = malloc(sizeof(*metadata));
     if (!stream->metadata ||
         !table_add(&session->streams, stream->id, stream)) {

@@ -111,5 +111,9 @@ void session_offer_room(struct session *session, struct stream *stream);
 /* Let |count| of those who were refused try again, the longest waiting first.
  */
 void session_wake(struct session *session, unsigned count);
+/* Whether only acknowledgements let more of |stream| be sent: there is credit,
+ * but as much is kept as may be. */
+bool session_is_full(const struct session *session,
+                     const struct stream *stream);
 bool session_memory_is_short(const struct session *session);
 #endif

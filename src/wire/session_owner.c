@@ -30,44 +30,75 @@ static uint64_t credit_to_write(const struct stream *stream)
     return credit;
 }
 
-/*
- * What |stream|, holding |held| of the |used| bytes, may add to them: the rest
- * of |max|, or of its reserve, which is always its own, so that nobody waits
- * for others.
- */
-static uint64_t share(const struct session *session, uint64_t max,
-                      uint64_t used, uint64_t held)
-{
-    uint64_t reserve = session->limits.reserve_bytes;
-    uint64_t spare = max > used ? max - used : 0;
-    uint64_t own = reserve > held ? reserve - held : 0;
-
-    return spare > own ? spare : own;
-}
-
 static uint64_t smaller(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
+}
+
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static uint64_t difference(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : 0;
+}
+
+/*
+ * How much of its reserve |stream|, which holds |held| bytes, has left: that is
+ * always its own, so that nobody waits for others.
+ */
+static uint64_t own_room(const struct session *session, uint64_t held)
+{
+    return difference(session->limits.reserve_bytes, held);
+}
+
+/* What |stream| may add to the bytes that are not sent. */
+static uint64_t unsent_room(const struct session *session,
+                            const struct stream *stream)
+{
+    return larger(difference(session->limits.max_unsent_bytes,
+                             session->unsent_bytes),
+                  own_room(session, session_unsent(stream)));
+}
+
+/*
+ * What it may add to the bytes that are not acknowledged.  Beyond the reserve
+ * it may have the same part of what is left as is left of all: so a stream
+ * alone has plenty, and any number of stalled ones leaves the next one some.
+ */
+static uint64_t retained_room(const struct session *session,
+                              const struct stream *stream)
+{
+    uint64_t most = session->limits.max_retained_bytes;
+    uint64_t left = difference(most, session->retained_bytes);
+    uint64_t part = left > 0 ? left * left / most : 0;
+
+    return difference(session->limits.reserve_bytes + part,
+                      stream->retained.bytes);
 }
 
 /* How many bytes |stream| may be given now. */
 static uint64_t room_for(const struct session *session,
                          const struct stream *stream)
 {
-    const struct limits *limits = &session->limits;
-    uint64_t unsent, retained, room;
+    uint64_t room;
 
     if (!stream_can_write(stream))
         return 0;
-    unsent = share(session, limits->max_unsent_bytes, session->unsent_bytes,
-                   session_unsent(stream));
     /* Credit is the peer's to give, but the memory is ours. */
-    retained = share(session, limits->max_retained_bytes,
-                     session->retained_bytes, stream->retained.bytes);
-    room = smaller(unsent, retained);
+    room =
+        smaller(unsent_room(session, stream), retained_room(session, stream));
     if (room < WORTH_READING)
         return 0;
     return smaller(room, credit_to_write(stream));
+}
+
+bool session_is_full(const struct session *session, const struct stream *stream)
+{
+    return stream_can_write(stream) && credit_to_write(stream) > 0 &&
+           retained_room(session, stream) < WORTH_READING;
 }
 
 /* Remember to tell |stream|'s owner when there is room again. */
@@ -81,6 +112,20 @@ static int refuse_room(struct session *session, struct stream *stream)
     if (credit_to_write(stream) > 0)
         list_append(&session->starved, &stream->room);
     return 0;
+}
+
+/* Those who could not use it go behind the others. */
+void session_wake(struct session *session, unsigned count)
+{
+    struct list *node;
+
+    for (; count > 0 && (node = list_first(&session->starved)); count--) {
+        bool has_room =
+            room_for(session, LIST_ITEM(node, struct stream, room)) > 0;
+
+        list_remove(node);
+        list_append(has_room ? &session->writable : &session->starved, node);
+    }
 }
 
 int session_prepare(struct session *session, struct stream *stream,
@@ -265,9 +310,10 @@ void session_consumed(struct session *session, struct stream *stream,
     if (stream->receiving == RECEIVING_OVER)
         return; /* the peer has ended it and wants no news */
     stream->window_due = true;
-    if (stream->receiving == RECEIVING_OPEN && !stream->discarding &&
-        credit_is_urgent(&session->credit, stream,
-                         session_memory_is_short(session)))
+    if ((stream->awaited && stream->consumed == stream->received) ||
+        (stream->receiving == RECEIVING_OPEN && !stream->discarding &&
+         credit_is_urgent(&session->credit, stream,
+                          session_memory_is_short(session))))
         session_control(session, stream);
     else
         session_control_later(session, stream, now_us);

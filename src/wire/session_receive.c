@@ -144,17 +144,6 @@ static const char *take_close(struct session *session, struct arrival *arrival,
 
 /* ---- about a stream ---- */
 
-/* FIN or RESET has come. */
-static void end_receiving(struct session *session, struct stream *stream,
-                          enum stream_event event)
-{
-    bool was_open = stream->receiving == RECEIVING_OPEN;
-
-    stream_advance(stream, event);
-    if (was_open)
-        credit_finish(&session->credit, stream);
-}
-
 static const char *take_open(struct session *session, struct arrival *arrival,
                              struct session_event *event)
 {
@@ -172,7 +161,7 @@ static const char *take_open(struct session *session, struct arrival *arrival,
     if (!stream)
         return out_of_memory;
     stream_init(stream, id, session->peer.credit,
-                session->limits.reserve_bytes);
+                session->limits.min_window_bytes);
     if (!table_add(&session->streams, id, stream)) {
         free(stream);
         return out_of_memory;
@@ -215,7 +204,7 @@ static const char *take_open_fail(struct session *session,
     if (delivered > 1)
         return "malformed refusal";
     stream->answered = stream->refused = true;
-    end_receiving(session, stream, STREAM_RESET_RECEIVED);
+    stream_advance(stream, STREAM_RESET_RECEIVED);
     if (!stream->owner) {
         session_reset(session, stream, CODE_STOPPED);
         session_settle(session, stream);
@@ -241,11 +230,13 @@ static const char *take_data(struct session *session, struct arrival *arrival,
     fault = stream_data_fault(stream, offset, length);
     if (fault)
         return fault;
+    if (!credit_received(&session->credit, stream, length))
+        return "more data than all streams may have under way";
     stream->answered = true;
-    stream->received += length;
     session->received_bytes += length;
+    stream->awaited = arrival->header.flags & FRAME_FLAG_WAITS;
     if (arrival->header.flags & FRAME_FLAG_FIN)
-        end_receiving(session, stream, STREAM_FIN_RECEIVED);
+        stream_advance(stream, STREAM_FIN_RECEIVED);
     if (stream->discarding || !stream->owner) {
         session_discard(session, stream);
         return NULL;
@@ -365,7 +356,7 @@ static const char *take_reset(struct session *session, struct arrival *arrival,
     if (final != stream->received)
         return "reset at a wrong offset";
     stream->answered = true;
-    end_receiving(session, stream, STREAM_RESET_RECEIVED);
+    stream_advance(stream, STREAM_RESET_RECEIVED);
     if (stream->discarding || !stream->owner) {
         session_discard(session, stream);
         session_settle(session, stream);

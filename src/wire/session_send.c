@@ -167,11 +167,15 @@ static void sent(struct session *session, struct stream *stream, size_t length,
                     (uint32_t)(length + FRAME_DATA_HEADER));
 }
 
-/* Whether FIN goes with the next |length| bytes. */
-static bool fin_goes_with(const struct stream *stream, size_t length)
+/* What goes with the next |length| bytes. */
+static uint8_t flags_with(const struct session *session,
+                          const struct stream *stream, size_t length)
 {
-    return stream->sending == SENDING_FINISHING &&
-           stream->sent + length == stream->written;
+    if (stream->sent + length < stream->written)
+        return 0;
+    if (stream->sending == SENDING_FINISHING)
+        return FRAME_FLAG_FIN;
+    return session_is_full(session, stream) ? FRAME_FLAG_WAITS : 0;
 }
 
 /*
@@ -192,12 +196,12 @@ static void put_in_place(struct session *session, struct stream *stream,
 {
     struct chunk *chunk = stream->unsent;
     struct bytes_writer writer = bytes_writer(chunk->room, CHUNK_HEADROOM);
-    bool fin = fin_goes_with(stream, chunk->end);
+    uint8_t flags = flags_with(session, stream, chunk->end);
 
-    frame_put_data_header(&writer, stream->id, stream->sent, chunk->end, fin);
+    frame_put_data_header(&writer, stream->id, stream->sent, chunk->end, flags);
     record->bytes = chunk->room;
     record->length = CHUNK_HEADROOM + chunk->end;
-    sent(session, stream, chunk->end, fin);
+    sent(session, stream, chunk->end, flags & FRAME_FLAG_FIN);
 }
 
 /* Copy unsent bytes from their chunks, which the retained ones stay in. */
@@ -226,11 +230,11 @@ static void put_copy(struct session *session, struct stream *stream,
     size_t room = room_in(writer) - FRAME_DATA_HEADER;
     uint64_t sendable = stream_sendable(stream);
     size_t length = sendable < room ? (size_t)sendable : room;
-    bool fin = fin_goes_with(stream, length);
+    uint8_t flags = flags_with(session, stream, length);
 
-    frame_put_data_header(writer, stream->id, stream->sent, length, fin);
+    frame_put_data_header(writer, stream->id, stream->sent, length, flags);
     copy_unsent(stream, length, writer);
-    sent(session, stream, length, fin);
+    sent(session, stream, length, flags & FRAME_FLAG_FIN);
 }
 
 /* Fill the record with data; true if it became another one, in place. */

@@ -50,9 +50,9 @@ static void start(uint8_t habits)
 
         chunk_pool_init(&world.pools[side], POOL_BYTES);
         options.limits.reserve_bytes = 1024u << (habits & 3);
-        options.limits.pool_bytes = (habits & 12u) << 13;
+        options.limits.pool_bytes = habits & 4 ? 65536 : 2 << 20;
         options.limits.max_unsent_bytes = habits & 16 ? 4096 : 1 << 20;
-        options.limits.max_retained_bytes = habits & 32 ? 8192 : 1 << 20;
+        options.limits.max_retained_bytes = habits & 32 ? 8192 : 65536;
         options.limits.max_streams = habits & 64 ? 2 : 20;
         world.sessions[side] = session_new(&options);
         ASSERT(world.sessions[side]);

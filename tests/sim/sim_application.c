@@ -61,7 +61,8 @@ static void open_flow(struct world *world, struct flow *flow,
                                                       : STATUS_LIMIT) ||
                   (status == STATUS_LIMIT &&
                    (world->goes_away[end->side] || !session_is_worn(session))));
-        CHECK(world, !session_can_open(session));
+        CHECK(world, !session_can_open(session) ||
+                         (early && early->bytes > world->reserve_bytes));
         return;
     }
     flow->opened = true;

@@ -71,6 +71,7 @@ struct world {
     struct flow flows[MAX_FLOWS];
     int flow_count;
     uint32_t reserve_bytes;
+    uint64_t pool_bytes;
     uint64_t step;
     uint64_t cut_at; /* step in which the link is cut */
     bool goes_away[2];

@@ -152,7 +152,8 @@ struct session_event raw_expect(struct raw_peer *raw,
 {
     struct session_event event;
 
-    assert_int_equal(raw_deliver(raw, &event), STATUS_OK);
+    if (raw_deliver(raw, &event) != STATUS_OK)
+        fail_msg("%s", session_failure(raw->session));
     assert_int_equal(event.type, type);
     return event;
 }

@@ -45,24 +45,23 @@ static inline const char *stream_broken(const struct stream *stream)
 
 static inline const char *session_broken(const struct session *session)
 {
-    uint64_t unsent = 0, retained = 0, promised = 0;
+    uint64_t unsent = 0, retained = 0, held = 0, kept = 0;
     uint32_t accepted = 0;
     size_t position = 0;
     const struct stream *stream;
 
     while ((stream = table_next(&session->streams, &position))) {
         const char *broken = stream_broken(stream);
-        uint64_t end = stream->receiving == RECEIVING_OPEN
-                           ? stream->receive_limit
-                           : stream->received;
-        uint64_t promise = end - stream->consumed;
+        uint64_t reserve = session->limits.reserve_bytes;
+        uint64_t holds = stream->received - stream->consumed;
 
         if (broken)
             return broken;
         unsent += stream->written - stream->sent;
         retained += stream->retained.bytes;
-        if (promise > session->limits.reserve_bytes)
-            promised += promise - session->limits.reserve_bytes;
+        held += holds > reserve ? holds - reserve : 0;
+        if (stream->retained.bytes > reserve)
+            kept += stream->retained.bytes - reserve;
         accepted += !session_is_ours(session, stream->id);
         if (stream_is_over(stream) && !stream->owner &&
             list_is_empty(&stream->control))
@@ -72,10 +71,12 @@ static inline const char *session_broken(const struct session *session)
         return "unsent bytes are those of the streams";
     if (retained != session->retained_bytes)
         return "retained bytes are those of the streams";
-    if (promised != session->credit.promised_bytes)
-        return "promised bytes are those of the streams";
-    if (promised > session->credit.pool_bytes)
-        return "promised bytes are in the pool";
+    if (held != session->credit.held_bytes)
+        return "held bytes are those of the streams";
+    if (held > session->credit.pool_bytes)
+        return "held bytes are in the pool";
+    if (kept > session->limits.pool_bytes)
+        return "no more is kept than the peer may hold";
     if (accepted != session->accepted - session->accepted_over)
         return "streams of the peer's are counted";
     if (accepted > session->limits.max_streams)

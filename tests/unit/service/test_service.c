@@ -341,6 +341,7 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             who_comes_back_to_wait_has_its_turn_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
             where_one_finds_nothing_the_others_go_on_waiting, set_up,
             tear_down),
     };

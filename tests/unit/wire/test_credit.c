@@ -25,7 +25,7 @@ static struct credit some_credit(uint64_t pool_bytes)
 
 static void begin(struct credit *credit, struct stream *stream)
 {
-    stream_init(stream, 1, 0, RESERVE);
+    stream_init(stream, 1, 0, MIN_WINDOW);
     credit_begin(credit, stream, START);
 }
 
@@ -42,84 +42,48 @@ static void promise(struct credit *credit, struct stream *stream)
     promise_at(credit, stream, START);
 }
 
-/* The peer sends |bytes| and the socket takes them. */
+/* The peer sends |bytes|. */
+static void receive(struct credit *credit, struct stream *stream,
+                    uint64_t bytes)
+{
+    assert_true(stream->received + bytes <= stream->receive_limit);
+    assert_true(credit_received(credit, stream, bytes));
+}
+
+/* And the socket takes them. */
 static void pass(struct credit *credit, struct stream *stream, uint64_t bytes)
 {
-    stream->received += bytes;
-    assert_true(stream->received <= stream->receive_limit);
+    receive(credit, stream, bytes);
     credit_consumed(credit, stream, bytes);
 }
 
-static void a_stream_begins_with_its_reserve_and_takes_nothing(void **state)
+static void a_window_that_is_not_used_costs_nothing(void **state)
 {
     struct credit credit = some_credit(0);
     struct stream stream;
 
     (void)state;
     begin(&credit, &stream);
-    assert_int_equal(credit.promised_bytes, 0);
-    assert_int_equal(credit_limit(&credit, &stream, false), RESERVE);
-    credit_end(&credit, &stream);
-    assert_int_equal(credit.promised_bytes, 0);
-}
-
-static void a_stream_is_promised_its_window_if_there_is_plenty(void **state)
-{
-    struct credit credit = some_credit(POOL);
-    struct stream stream;
-
-    (void)state;
-    begin(&credit, &stream);
     assert_int_equal(credit_limit(&credit, &stream, false), MIN_WINDOW);
     promise(&credit, &stream);
-    assert_int_equal(stream.receive_limit, MIN_WINDOW);
-    assert_int_equal(credit.promised_bytes, MIN_WINDOW - RESERVE);
     pass(&credit, &stream, 1000);
     assert_int_equal(credit_limit(&credit, &stream, false), MIN_WINDOW + 1000);
-}
-
-static void a_stream_is_promised_half_of_what_is_left_and_no_more(void **state)
-{
-    struct credit credit = some_credit(100 * KIB);
-    struct stream streams[4];
-    uint64_t left = 100 * KIB;
-
-    (void)state;
-    for (int i = 0; i < 4; i++) {
-        begin(&credit, &streams[i]);
-        promise(&credit, &streams[i]);
-        assert_int_equal(streams[i].receive_limit, RESERVE + left / 2);
-        left -= left / 2;
-    }
-    assert_int_equal(credit.promised_bytes, 100 * KIB - left);
-}
-
-/* What it has been promised already counts as its own. */
-static void asking_again_gives_no_second_share(void **state)
-{
-    struct credit credit = some_credit(100 * KIB);
-    struct stream stream;
-
-    (void)state;
-    begin(&credit, &stream);
     promise(&credit, &stream);
-    promise(&credit, &stream);
-    assert_int_equal(stream.receive_limit, RESERVE + 50 * KIB);
+    assert_int_equal(credit.held_bytes, 0);
+    credit_end(&credit, &stream);
+    assert_int_equal(credit.held_bytes, 0);
 }
 
 static void a_limit_never_falls(void **state)
 {
     struct credit credit = some_credit(POOL);
     struct stream stream;
-    uint64_t before;
 
     (void)state;
     begin(&credit, &stream);
-    promise(&credit, &stream);
-    before = stream.receive_limit;
-    credit.pool_bytes = 0;
-    assert_int_equal(credit_limit(&credit, &stream, false), before);
-    assert_int_equal(credit_limit(&credit, &stream, true), before);
+    assert_int_equal(credit_limit(&credit, &stream, true), MIN_WINDOW);
+    stream.window = MIN_WINDOW / 2;
+    assert_int_equal(credit_limit(&credit, &stream, false), MIN_WINDOW);
 }
 
 static void without_memory_there_is_only_the_reserve(void **state)
@@ -129,66 +93,50 @@ static void without_memory_there_is_only_the_reserve(void **state)
 
     (void)state;
     begin(&credit, &stream);
-    pass(&credit, &stream, 700);
-    assert_int_equal(credit_limit(&credit, &stream, true), RESERVE + 700);
-    assert_int_equal(credit_limit(&credit, &stream, false), MIN_WINDOW + 700);
+    pass(&credit, &stream, MIN_WINDOW);
+    assert_int_equal(credit_limit(&credit, &stream, true),
+                     RESERVE + MIN_WINDOW);
+    assert_int_equal(credit_limit(&credit, &stream, false), 2 * MIN_WINDOW);
 }
 
-static void what_is_consumed_returns_to_the_pool(void **state)
+static void what_is_held_beyond_the_reserve_is_of_the_pool(void **state)
 {
-    struct credit credit = some_credit(POOL);
-    struct stream stream;
+    struct credit credit = some_credit(100 * KIB);
+    struct stream first, second;
 
     (void)state;
-    begin(&credit, &stream);
-    promise(&credit, &stream);
-    pass(&credit, &stream, 100 * KIB);
-    assert_int_equal(credit.promised_bytes, MIN_WINDOW - RESERVE - 100 * KIB);
-    pass(&credit, &stream, MIN_WINDOW - 100 * KIB);
-    assert_int_equal(credit.promised_bytes, 0); /* the reserve is not of it */
-    credit_end(&credit, &stream);
-    assert_int_equal(credit.promised_bytes, 0);
+    begin(&credit, &first);
+    begin(&credit, &second);
+    receive(&credit, &first, RESERVE);
+    assert_int_equal(credit.held_bytes, 0);
+    receive(&credit, &first, 60 * KIB);
+    receive(&credit, &second, RESERVE + 40 * KIB);
+    assert_int_equal(credit.held_bytes, 100 * KIB);
+    credit_consumed(&credit, &first, 30 * KIB);
+    assert_int_equal(credit.held_bytes, 70 * KIB);
+    credit_consumed(&credit, &first, 46 * KIB);
+    assert_int_equal(credit.held_bytes, 40 * KIB);
+    credit_end(&credit, &second); /* with all it held */
+    assert_int_equal(credit.held_bytes, 0);
 }
 
-static void a_stream_that_ends_returns_all(void **state)
+static void no_more_may_be_held_than_the_pool(void **state)
 {
-    struct credit credit = some_credit(POOL);
-    struct stream stream;
+    struct credit credit = some_credit(100 * KIB);
+    struct stream first, second;
 
     (void)state;
-    begin(&credit, &stream);
-    promise(&credit, &stream);
-    stream.received = 50 * KIB;
-    credit_end(&credit, &stream);
-    assert_int_equal(credit.promised_bytes, 0);
+    begin(&credit, &first);
+    begin(&credit, &second);
+    receive(&credit, &first, RESERVE + 100 * KIB);
+    receive(&credit, &second, RESERVE); /* which it always may */
+    assert_false(credit_received(&credit, &second, 1));
 }
 
-/* A half-closed stream may live for long: it does not sit on its promise. */
-static void a_fin_returns_what_will_not_be_used(void **state)
-{
-    struct credit credit = some_credit(POOL);
-    struct stream stream;
-
-    (void)state;
-    begin(&credit, &stream);
-    promise(&credit, &stream);
-    stream.received = 40 * KIB;
-    stream_advance(&stream, STREAM_FIN_RECEIVED);
-    credit_finish(&credit, &stream);
-    assert_int_equal(credit.promised_bytes, 40 * KIB - RESERVE);
-    credit_consumed(&credit, &stream, 40 * KIB);
-    assert_int_equal(credit.promised_bytes, 0);
-    credit_promise(&credit, &stream, stream.receive_limit, START, RTT);
-    assert_int_equal(credit.promised_bytes, 0);
-    assert_int_equal(stream.receive_limit, MIN_WINDOW); /* as it was told */
-    credit_end(&credit, &stream);
-    assert_int_equal(credit.promised_bytes, 0);
-}
-
-static void promises_never_add_up_to_more_than_the_pool(void **state)
+static void what_is_held_is_what_came_and_has_not_gone(void **state)
 {
     struct random random = random_from_seed(3);
-    struct credit credit = some_credit(600 * KIB);
+    struct credit credit = some_credit(UINT64_MAX);
     struct stream streams[20];
     uint64_t now_us = START;
 
@@ -200,8 +148,9 @@ static void promises_never_add_up_to_more_than_the_pool(void **state)
         uint64_t sum = 0;
 
         now_us += random_below(&random, 5000);
-        stream->received +=
-            random_below(&random, stream->receive_limit - stream->received + 1);
+        receive(&credit, stream,
+                random_below(&random,
+                             stream->receive_limit - stream->received + 1));
         credit_consumed(&credit, stream,
                         random_below(&random,
                                      stream->received - stream->consumed + 1));
@@ -212,12 +161,11 @@ static void promises_never_add_up_to_more_than_the_pool(void **state)
             begin(&credit, stream);
         }
         for (int i = 0; i < 20; i++) {
-            uint64_t held = streams[i].receive_limit - streams[i].consumed;
+            uint64_t held = streams[i].received - streams[i].consumed;
 
             sum += held > RESERVE ? held - RESERVE : 0;
         }
-        assert_int_equal(credit.promised_bytes, sum);
-        assert_true(sum <= credit.pool_bytes);
+        assert_int_equal(credit.held_bytes, sum);
     }
 }
 
@@ -245,7 +193,7 @@ static void what_is_received_but_not_consumed_is_no_news(void **state)
     (void)state;
     begin(&credit, &stream);
     promise(&credit, &stream);
-    stream.received = MIN_WINDOW;
+    receive(&credit, &stream, MIN_WINDOW);
     assert_false(credit_is_urgent(&credit, &stream, false));
     credit_consumed(&credit, &stream, MIN_WINDOW / 2 - 1);
     assert_false(credit_is_urgent(&credit, &stream, false));
@@ -260,6 +208,9 @@ static void without_memory_half_of_the_reserve_is_urgent(void **state)
 
     (void)state;
     begin(&credit, &stream);
+    pass(&credit, &stream, MIN_WINDOW);
+    credit_promise(&credit, &stream, credit_limit(&credit, &stream, true),
+                   START, RTT);
     pass(&credit, &stream, RESERVE / 2 - 1);
     assert_false(credit_is_urgent(&credit, &stream, true));
     pass(&credit, &stream, 1);
@@ -332,15 +283,12 @@ static void less_than_half_of_a_window_says_nothing(void **state)
     assert_int_equal(stream.window, 2 * MIN_WINDOW);
 }
 
-RUN_TESTS(TEST(a_stream_begins_with_its_reserve_and_takes_nothing),
-          TEST(a_stream_is_promised_its_window_if_there_is_plenty),
-          TEST(a_stream_is_promised_half_of_what_is_left_and_no_more),
-          TEST(asking_again_gives_no_second_share), TEST(a_limit_never_falls),
+RUN_TESTS(TEST(a_window_that_is_not_used_costs_nothing),
+          TEST(a_limit_never_falls),
           TEST(without_memory_there_is_only_the_reserve),
-          TEST(what_is_consumed_returns_to_the_pool),
-          TEST(a_stream_that_ends_returns_all),
-          TEST(a_fin_returns_what_will_not_be_used),
-          TEST(promises_never_add_up_to_more_than_the_pool),
+          TEST(what_is_held_beyond_the_reserve_is_of_the_pool),
+          TEST(no_more_may_be_held_than_the_pool),
+          TEST(what_is_held_is_what_came_and_has_not_gone),
           TEST(news_is_urgent_when_half_of_the_window_is_used_up),
           TEST(what_is_received_but_not_consumed_is_no_news),
           TEST(without_memory_half_of_the_reserve_is_urgent),

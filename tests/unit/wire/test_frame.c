@@ -113,7 +113,9 @@ static void a_flag_that_is_not_defined_is_refused(void **state)
     (void)state;
     ASSERT_PASSES(FRAME_DATA, FRAME_FLAG_FIN, 9, 1);
     ASSERT_PASSES(FRAME_PING, FRAME_FLAG_ANSWER, 8, 0);
-    for (uint8_t bit = 2; bit; bit = (uint8_t)(bit << 1)) {
+    ASSERT_PASSES(FRAME_DATA, FRAME_FLAG_WAITS, 9, 1);
+    ASSERT_FAULT("unknown flag", FRAME_PING, 2, 8, 0);
+    for (uint8_t bit = 4; bit; bit = (uint8_t)(bit << 1)) {
         ASSERT_FAULT("unknown flag", FRAME_DATA, bit, 9, 1);
         ASSERT_FAULT("unknown flag", FRAME_PING, bit, 8, 0);
     }
@@ -131,6 +133,7 @@ static void data_without_bytes_must_be_a_fin(void **state)
     ASSERT_PASSES(FRAME_DATA, FRAME_FLAG_FIN, 8, 1);
     ASSERT_PASSES(FRAME_DATA, 0, 9, 1);
     ASSERT_FAULT("data without bytes", FRAME_DATA, 0, 8, 1);
+    ASSERT_FAULT("data without bytes", FRAME_DATA, FRAME_FLAG_WAITS, 8, 1);
 }
 
 static void unknown_types_pass_only_if_they_are_optional(void **state)

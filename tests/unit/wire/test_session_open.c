@@ -25,7 +25,7 @@ static void hello_is_the_first_thing_said_and_is_said_unasked(void **state)
 
     (void)state;
     limits.max_streams = 77;
-    limits.reserve_bytes = 4096;
+    limits.min_window_bytes = 4096;
     raw_start(&raw, SESSION_ACCEPTOR, &limits);
     assert_true(session_wants_to_send(raw.session, raw.now_us));
     frame = raw_expect_frame(&raw, FRAME_HELLO, 0);

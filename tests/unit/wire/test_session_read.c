@@ -140,9 +140,13 @@ static void nothing_is_acknowledged_twice(void **state)
 
 static void credit_is_renewed_at_once_when_half_is_used_up(void **state)
 {
-    struct stream *stream = raw_start_accepted(&raw);
+    struct limits limits = LIMITS_DEFAULT;
+    struct stream *stream;
 
     (void)state;
+    limits.min_window_bytes = 16384;
+    raw_start_ready(&raw, SESSION_ACCEPTOR, &limits);
+    stream = raw_accept(&raw, 0);
     raw_deliver_data(&raw, 1, 0, 8191, false);
     session_consumed(raw.session, stream, 8191, raw.now_us);
     raw_expect_no_frame(&raw);
@@ -160,7 +164,23 @@ static void bytes_that_are_not_consumed_give_no_credit(void **state)
     raw_deliver_data(&raw, 1, 0, FRAME_MAX_DATA, false);
     raw.now_us += CLOCK_SECOND;
     raw_expect_no_frame(&raw);
-    assert_int_equal(stream->receive_limit, 16384);
+    assert_int_equal(stream->receive_limit, 262144);
+    raw_stop(&raw);
+}
+
+static void who_waits_for_it_is_acknowledged_at_once(void **state)
+{
+    struct stream *stream = raw_start_accepted(&raw);
+
+    (void)state;
+    frame_put_data_header(&raw.out, 1, 0, 100, FRAME_FLAG_WAITS);
+    for (int i = 0; i < 100; i++)
+        bytes_put_u8(&raw.out, 0);
+    (void)raw_expect(&raw, SESSION_DATA);
+    session_consumed(raw.session, stream, 99, raw.now_us);
+    raw_expect_no_frame(&raw); /* but not for a part of it */
+    session_consumed(raw.session, stream, 1, raw.now_us);
+    assert_int_equal(raw_expect_frame(&raw, FRAME_WINDOW, 1).consumed, 100);
     raw_stop(&raw);
 }
 
@@ -323,8 +343,8 @@ static void a_stream_that_is_not_read_stalls_no_other(void **state)
         (void)pair_write(&pair, 0, stalled, 1 << 20);
         pair_run(&pair);
     }
-    /* The reserve, no more, but for what is not worth a frame. */
-    assert_in_range(pair.ends[1].got, 16384 - 1023, 16384);
+    /* Its first window, no more, but for what is not worth a frame. */
+    assert_in_range(pair.ends[1].got, 262144 - 1023, 262144);
     pair.ends[1].holds = false;
     pair.ends[1].got = 0;
     other = pair_open(&pair, 0);
@@ -342,6 +362,7 @@ RUN_TESTS(TEST(data_comes_in_order_with_its_length_and_fin),
           TEST(nothing_is_acknowledged_twice),
           TEST(credit_is_renewed_at_once_when_half_is_used_up),
           TEST(bytes_that_are_not_consumed_give_no_credit),
+          TEST(who_waits_for_it_is_acknowledged_at_once),
           TEST(windows_grow_with_the_path), TEST(fin_goes_with_the_last_byte),
           TEST(fin_goes_alone_if_the_bytes_are_gone),
           TEST(fin_goes_behind_whole_records_too),

@@ -169,6 +169,104 @@ static void each_stream_may_always_queue_its_reserve(void **state)
     raw_stop(&raw);
 }
 
+/* |stream| is given as much as it can take, and all of it sent. */
+static uint64_t fill(struct stream *stream)
+{
+    uint64_t before = stream->written;
+
+    for (int i = 0; i < 100; i++) {
+        (void)raw_write(&raw, stream, 1 << 20);
+        (void)raw_drop_frames(&raw);
+    }
+    return stream->written - before;
+}
+
+static struct stream *open_wide(void)
+{
+    struct stream *stream = raw_open(&raw);
+
+    frame_put_window(&raw.out, stream->id, 0, 64 << 20);
+    (void)raw_expect(&raw, SESSION_ANSWERED);
+    return stream;
+}
+
+static void those_who_stall_leave_the_next_one_some(void **state)
+{
+    struct limits limits = LIMITS_DEFAULT;
+    uint64_t last, most = limits.max_retained_bytes;
+
+    (void)state;
+    raw_start_ready(&raw, SESSION_DIALER, NULL);
+    last = fill(open_wide());
+    assert_in_range(last, most / 3, most / 2); /* one alone has plenty */
+    for (int i = 2; i <= 20; i++) {
+        uint64_t next = fill(open_wide());
+
+        assert_in_range(next, limits.reserve_bytes, last);
+        last = next;
+    }
+    assert_in_range(last, 3 * limits.reserve_bytes, most);
+    for (int i = 21; i <= 200; i++)
+        last = fill(open_wide());
+    assert_in_range(last, limits.reserve_bytes - 1023, most);
+    assert_in_range(raw.session->retained_bytes, most / 2,
+                    most + 200u * limits.reserve_bytes);
+    raw_stop(&raw);
+}
+
+static void the_last_frame_tells_that_its_sender_waits(void **state)
+{
+    struct limits limits = LIMITS_DEFAULT;
+    struct raw_frame frame;
+    struct stream *stream;
+
+    (void)state;
+    limits.max_retained_bytes = 0;
+    raw_start_ready(&raw, SESSION_DIALER, &limits);
+    stream = open_wide();
+    assert_int_equal(raw_write(&raw, stream, 1000), 1000);
+    frame = raw_expect_frame(&raw, FRAME_DATA, stream->id);
+    assert_int_equal(frame.flags, 0);
+    (void)raw_write(&raw, stream, limits.reserve_bytes);
+    do
+        frame = raw_expect_frame(&raw, FRAME_DATA, stream->id);
+    while (session_unsent(stream) > 0);
+    assert_int_equal(frame.flags, FRAME_FLAG_WAITS);
+    raw_expect_no_frame(&raw);
+    raw_stop(&raw);
+}
+
+static void
+what_is_meant_for_elsewhere_finds_no_room_if_there_is_none(void **state)
+{
+    struct limits limits = LIMITS_DEFAULT;
+    struct metadata metadata = { .service = "echo" };
+    struct chunk_queue early = { 0 };
+    uint8_t bytes[40000] = { 0 };
+    struct stream *stream;
+
+    (void)state;
+    limits.max_retained_bytes = 50000;
+    limits.pool_bytes = 100000;
+    raw_start_ready(&raw, SESSION_DIALER, &limits);
+    for (int i = 0; i < 2; i++) {
+        assert_true(chunk_queue_copy(&early, &raw.pool, bytes, sizeof(bytes)));
+        assert_int_equal(session_open(raw.session, &metadata, &raw, &early,
+                                      raw.now_us, &stream),
+                         STATUS_OK);
+    }
+    assert_true(chunk_queue_copy(&early, &raw.pool, bytes, sizeof(bytes)));
+    assert_int_equal(session_open(raw.session, &metadata, &raw, &early,
+                                  raw.now_us, &stream),
+                     STATUS_LIMIT);
+    assert_int_equal(early.bytes, sizeof(bytes)); /* still the caller's */
+    chunk_queue_clear(&early, &raw.pool);
+    assert_int_equal(session_open(raw.session, &metadata, &raw, NULL,
+                                  raw.now_us, &stream),
+                     STATUS_OK);
+    raw_stop(&raw);
+}
+
 static void who_has_no_memory_is_called_again_after_a_while(void **state)
 {
     struct stream *stream = raw_start_opened(&raw);
@@ -311,6 +409,9 @@ RUN_TESTS(TEST(data_goes_out_at_rising_offsets_in_full_records),
           TEST(short_messages_do_not_hold_large_memory),
           TEST(a_stream_without_room_is_called_when_there_is_some),
           TEST(each_stream_may_always_queue_its_reserve),
+          TEST(those_who_stall_leave_the_next_one_some),
+          TEST(the_last_frame_tells_that_its_sender_waits),
+          TEST(what_is_meant_for_elsewhere_finds_no_room_if_there_is_none),
           TEST(who_has_no_memory_is_called_again_after_a_while),
           TEST(memory_that_comes_free_is_offered_to_who_waits_longest),
           TEST(who_ended_its_direction_is_not_called_any_more),
