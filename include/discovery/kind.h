@@ -5,7 +5,7 @@
 #include "base/status.h"
 #include "discovery/endpoint.h"
 #include "discovery/source.h"
-#include "discovery/target.h"
+#include "discovery/targets.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -10,7 +10,7 @@
 #include "discovery/backoff.h"
 #include "discovery/kind.h"
 #include "discovery/resolver.h"
-#include "discovery/target.h"
+#include "discovery/targets.h"
 #include <stdlib.h>
 #include <string.h>
 

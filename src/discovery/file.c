@@ -17,7 +17,7 @@
 #include "base/text.h"
 #include "discovery/endpoint_file.h"
 #include "discovery/kind.h"
-#include "discovery/target.h"
+#include "discovery/targets.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "discovery/kind.h"
-#include "discovery/target.h"
+#include "discovery/targets.h"
 #include <stdlib.h>
 
 struct list_watcher {

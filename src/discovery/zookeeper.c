@@ -17,7 +17,7 @@
 #include "base/text.h"
 #include "discovery/kind.h"
 #include "discovery/member.h"
-#include "discovery/target.h"
+#include "discovery/targets.h"
 #include "discovery/zookeeper_place.h"
 #include "discovery/zookeeper_session.h"
 #include <stdlib.h>

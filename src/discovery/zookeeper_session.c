@@ -5,7 +5,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "discovery/level_watch.h"
-#include "discovery/target.h"
+#include "discovery/targets.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "discovery/resolver.h"
-#include "discovery/target.h"
+#include "discovery/targets.h"
 #include "support/await.h"
 
 static bool parse(struct target *target, const char *text)
