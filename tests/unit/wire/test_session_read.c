@@ -184,20 +184,16 @@ static void who_waits_for_it_is_acknowledged_at_once(void **state)
     raw_stop(&raw);
 }
 
-static void windows_grow_with_the_path(void **state)
+/* How many trips it takes until |total| bytes are written to |stream|. */
+static int trips_for(struct stream *stream, uint64_t total)
 {
-    struct limits limits = LIMITS_DEFAULT;
-    struct stream *stream;
-    uint64_t total = 100 << 20, written = 0;
+    uint64_t written = 0;
+    int trips = 0;
 
-    (void)state;
-    limits.max_unsent_bytes = 16 << 20;
-    pair_start(&pair, &limits);
-    stream = pair_open(&pair, 0);
     pair.delay_us = 20 * CLOCK_MS;
     pair.now_us += 61 * CLOCK_SECOND; /* what was measured is forgotten */
-    for (int i = 0; written < total; i++) {
-        assert_in_range(i, 0, 300); /* a window that stays takes 400 trips */
+    for (; written < total; trips++) {
+        assert_in_range(trips, 0, 10000);
         written += pair_write(&pair, 0, stream, total - written);
         (void)pair_turn(&pair, 0);
         (void)pair_turn(&pair, 1);
@@ -207,10 +203,46 @@ static void windows_grow_with_the_path(void **state)
         while (session_next_writable(pair.ends[0].session))
             ;
     }
+    pair.delay_us = 0;
+    return trips;
+}
+
+static void windows_grow_with_the_path(void **state)
+{
+    struct limits limits = LIMITS_DEFAULT;
+    struct stream *stream;
+    uint64_t total = 100 << 20;
+
+    (void)state;
+    limits.max_unsent_bytes = 16 << 20;
+    pair_start(&pair, &limits);
+    stream = pair_open(&pair, 0);
+    /* A window that stays takes 400. */
+    assert_in_range(trips_for(stream, total), 0, 300);
     assert_int_equal(pair.ends[1].stream->window, 16 << 20);
     pair_run(&pair);
     assert_int_equal(pair.ends[1].got, total);
     assert_int_equal(pair.ends[0].pool.used_bytes, 0);
+    pair_stop(&pair);
+}
+
+static void idle_streams_do_not_narrow_the_busy_one(void **state)
+{
+    struct limits limits = LIMITS_DEFAULT;
+    uint64_t total = 20 << 20;
+    int alone;
+
+    (void)state;
+    limits.max_unsent_bytes = 16 << 20;
+    pair_start(&pair, &limits);
+    alone = trips_for(pair_open(&pair, 0), total);
+    for (int i = 0; i < 1000; i++) {
+        struct stream *idle = pair_open(&pair, 0);
+
+        assert_int_equal(pair_write(&pair, 0, idle, 100000), 100000);
+        pair_run(&pair);
+    }
+    assert_in_range(trips_for(pair_open(&pair, 0), total), 0, alone);
     pair_stop(&pair);
 }
 
@@ -363,7 +395,9 @@ RUN_TESTS(TEST(data_comes_in_order_with_its_length_and_fin),
           TEST(credit_is_renewed_at_once_when_half_is_used_up),
           TEST(bytes_that_are_not_consumed_give_no_credit),
           TEST(who_waits_for_it_is_acknowledged_at_once),
-          TEST(windows_grow_with_the_path), TEST(fin_goes_with_the_last_byte),
+          TEST(windows_grow_with_the_path),
+          TEST(idle_streams_do_not_narrow_the_busy_one),
+          TEST(fin_goes_with_the_last_byte),
           TEST(fin_goes_alone_if_the_bytes_are_gone),
           TEST(fin_goes_behind_whole_records_too),
           TEST(fin_is_acknowledged_once_it_was_passed_on),
