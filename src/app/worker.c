@@ -209,6 +209,7 @@ static void *run(void *context)
     struct worker *worker = context;
 
     loop_run(worker->loop);
+    loop_turn(worker->loop, 0); /* what we were told before the end */
     switchboard_stop(&worker->board);
     loop_turn(worker->loop, 0); /* the end of everything is deferred */
     loop_turn(worker->loop, 0);

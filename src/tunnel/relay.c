@@ -75,9 +75,11 @@ static bool is_delivered(const struct relay *relay)
 {
     if (relay->ending == RELAY_RESET_HERE)
         return !relay->stream || session_unsent(relay->stream) == 0;
-    return relay->connection.fd < 0 ||
-           (relay->connection.queue.bytes == 0 &&
-            connection_unacknowledged(&relay->connection) == 0);
+    if (relay->connection.fd < 0) /* it may yet be connected */
+        return relay->ending != RELAY_RESET_THERE ||
+               relay->connection.queue.bytes == 0;
+    return relay->connection.queue.bytes == 0 &&
+           connection_unacknowledged(&relay->connection) == 0;
 }
 
 static void look_at_linger(struct lingering *lingering, bool is_over)

@@ -165,9 +165,39 @@ static void a_reset_before_there_is_a_connection_ends_it(void **state)
 
     passage->end.dials = true;
     channel = passage_open(passage);
-    channel_send(passage, channel, 1000, false);
     reset_stream_there(passage, channel);
     channel_expect(passage, channel, RELAY_RESET_THERE);
+}
+
+static void bytes_before_a_reset_wait_for_the_connection(void **state)
+{
+    struct passage *passage = *state;
+    struct channel *channel;
+
+    passage->end.dials = true;
+    channel = passage_open(passage);
+    channel_send(passage, channel, 1000, false);
+    reset_stream_there(passage, channel);
+    passage_settle(passage);
+    assert_false(channel->relay->is_ended);
+    host_relay_connect(channel->relay);
+    assert_int_equal(channel_ending(passage, channel), ECONNRESET);
+    assert_int_equal(channel->read, 1000);
+    channel_expect(passage, channel, RELAY_RESET_THERE);
+}
+
+static void bytes_before_a_reset_wait_no_longer_than_the_dialling(void **state)
+{
+    struct passage *passage = *state;
+    struct channel *channel;
+
+    passage->end.dials = true;
+    channel = passage_open(passage);
+    channel_send(passage, channel, 1000, false);
+    reset_stream_there(passage, channel);
+    passage_settle(passage);
+    relay_refuse(&channel->relay->relay, CODE_REFUSED);
+    channel_expect(passage, channel, RELAY_REFUSED);
 }
 
 static void a_stop_ends_one_direction(void **state)
@@ -394,6 +424,8 @@ RUN_TESTS(WITH(a_reset_here_goes_up_behind_the_bytes_before_it),
           WITH_SMALL(a_reset_there_waits_for_bytes_that_nobody_reads_yet),
           WITH_SMALL(a_reset_there_waits_no_more_than_two_seconds),
           WITH(a_reset_before_there_is_a_connection_ends_it),
+          WITH(bytes_before_a_reset_wait_for_the_connection),
+          WITH(bytes_before_a_reset_wait_no_longer_than_the_dialling),
           WITH(a_stop_ends_one_direction),
           TEST(a_lost_tunnel_resets_whatever_way_it_dies),
           TEST(a_lost_tunnel_resets_one_that_had_finished),
