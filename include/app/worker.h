@@ -20,6 +20,8 @@ struct worker_events {
     /* A consumed service can be reached through this worker, or not. */
     void (*usable_changed)(void *context, struct worker *worker,
                            const char *service, bool usable);
+    /* A service was not where it is known to be: once a second at most. */
+    void (*doubted)(void *context, enum service_role role, const char *service);
     /* A connection the worker could not place: takes |arrival| over. */
     void (*homeless)(void *context, struct worker *worker,
                      struct arrival *arrival);

@@ -46,6 +46,9 @@ MUST_CHECK enum status directory_change(struct directory *directory,
 /* The sum now; never NULL. */
 const struct endpoints *directory_endpoints(const struct directory *directory);
 
+/* The service was not where the sources say: ask them again, soon. */
+void directory_doubt(struct directory *directory);
+
 /* One of the sources, the fallback's last, or NULL past the last. */
 const struct source *directory_source(const struct directory *directory,
                                       size_t index);

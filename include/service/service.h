@@ -39,6 +39,9 @@ struct service {
     struct service_options options; /* owned */
     /* What stands in the way of a place; NULL: nothing ever does. */
     pool_obstacle_finder find_obstacle;
+    /* It may be elsewhere by now: at most once a second.  May be NULL. */
+    void (*doubted)(struct service *service);
+    uint64_t doubted_us;       /* when that was called last; 0: never */
     struct switchboard *board; /* borrowed */
     struct host *host;         /* borrowed */
     struct pool pool;

@@ -20,6 +20,8 @@
 struct switchboard_events {
     /* Connections to a consumed service can be carried here, or no longer. */
     void (*usable_changed)(void *context, const char *service, bool usable);
+    /* A service was not where it is known to be: once a second at most. */
+    void (*doubted)(void *context, enum service_role role, const char *service);
     /* A connection that waits here in vain: takes |arrival| over. */
     void (*homeless)(void *context, struct arrival *arrival);
 };

@@ -266,6 +266,15 @@ static void usable_changed(void *context, struct worker *worker,
             worker_release(ambassador->workers[i], service);
 }
 
+/* Its sources are asked again, before their time. */
+static void doubted(void *context, enum service_role role, const char *service)
+{
+    struct entrance *entrance = entrance_find(context, role, service);
+
+    if (entrance)
+        directory_doubt(entrance->directory);
+}
+
 static void homeless(void *context, struct worker *worker,
                      struct arrival *arrival)
 {
@@ -286,6 +295,7 @@ static void probed(void *context, void *token, bool reached, const char *why)
 
 const struct worker_events ambassador_worker_events = { .usable_changed =
                                                             usable_changed,
+                                                        .doubted = doubted,
                                                         .homeless = homeless,
                                                         .reported = reported,
                                                         .probed = probed };

@@ -156,6 +156,25 @@ static void usable_changed(void *context, const char *service, bool usable)
     letter_post(worker->main_loop, worker, &letter->letter);
 }
 
+static void carry_out_doubted(struct letter *letter)
+{
+    struct worker *worker = letter->worker;
+
+    worker->events->doubted(worker->context, letter_name(letter)->role,
+                            letter_name(letter)->name);
+}
+
+static void doubted(void *context, enum service_role role, const char *service)
+{
+    struct worker *worker = context;
+    struct name_letter *letter = name_letter_new(service, carry_out_doubted);
+
+    if (!letter)
+        return; /* the next one is doubted too */
+    letter->role = role;
+    letter_post(worker->main_loop, worker, &letter->letter);
+}
+
 static void carry_out_release(struct letter *letter)
 {
     switchboard_release(&letter->worker->board, letter_name(letter)->name);
@@ -200,9 +219,9 @@ void worker_drain(struct worker *worker)
 
 /* ---- the thread ---- */
 
-static const struct switchboard_events board_events = { .usable_changed =
-                                                            usable_changed,
-                                                        .homeless = homeless };
+static const struct switchboard_events board_events = {
+    .usable_changed = usable_changed, .doubted = doubted, .homeless = homeless
+};
 
 static void *run(void *context)
 {

@@ -280,6 +280,14 @@ const struct endpoints *directory_endpoints(const struct directory *directory)
     return directory->endpoints;
 }
 
+void directory_doubt(struct directory *directory)
+{
+    for (size_t i = 0; i < directory->sources.count; i++)
+        source_doubt(directory->sources.items[i]);
+    if (directory->setting.source)
+        source_doubt(directory->setting.source);
+}
+
 const struct source *directory_source(const struct directory *directory,
                                       size_t index)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "service/service.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "crypto/spiffe.h"
 #include "service/moving.h"
@@ -39,6 +40,18 @@ static void plan_next_look(struct service *service)
     if (until_us < next_us)
         next_us = until_us;
     loop_timer_start(&service->timer, next_us > now_us ? next_us - now_us : 0);
+}
+
+/* Somebody could not be served where it is known to be. */
+static void doubt(struct service *service)
+{
+    uint64_t now_us = loop_now_us(service->host->loop);
+
+    if (!service->doubted || (service->doubted_us > 0 &&
+                              now_us - service->doubted_us < CLOCK_SECOND))
+        return;
+    service->doubted_us = now_us;
+    service->doubted(service);
 }
 
 /* ---- beginning and end ---- */
@@ -123,6 +136,8 @@ bool passage_choose(struct passage *passage)
     if (!passage->place) {
         if (passage->is_retry) /* it is none without a place */
             budget_give_back(&service->budget);
+        if (passage->request.obstacle != pool_full)
+            doubt(service);
         return false;
     }
     service->has_none = false;
@@ -150,6 +165,7 @@ void passage_failed_there(struct passage *passage, const char *failure,
         pool_failed(passage->place, failure,
                     loop_now_us(passage->service->host->loop));
         passage->is_retry = true;
+        doubt(passage->service);
     }
     leave_failed_place(passage, failure);
 }

@@ -36,6 +36,15 @@ static void look_at_moving(struct loop_timer *timer)
     moving_look(CONTAINER_OF(timer, struct service, moving));
 }
 
+static void tell_doubt(struct service *service)
+{
+    const struct switchboard *board = service->board;
+
+    if (!service->is_removed)
+        board->events->doubted(board->context, service->options.role,
+                               service->options.name);
+}
+
 static struct service *add_service(struct switchboard *board,
                                    const struct service_options *options)
 {
@@ -55,6 +64,7 @@ static struct service *add_service(struct switchboard *board,
     }
     if (options->role == SERVICE_CONSUME)
         service->find_obstacle = consume_obstacle;
+    service->doubted = tell_doubt;
     service->board = board;
     service->host = &board->host;
     pool_init(&service->pool, &policy, random_seed());

@@ -116,6 +116,22 @@ class Consumed(Direct):
         return port
 
 
+@pytest.mark.parametrize("kind", [Direct, Offered, Consumed])
+def test_a_record_is_asked_for_again_where_nobody_is(box, authority, dns, kind):
+    """However long it was to be believed: those that connect would wait in
+    vain for the rest of that time."""
+    scene = kind(box, authority, dns)
+    old = scene.add("old")
+    service = box.processes[-1]
+    dns.set_srv(NAME, target(1, old), ttl=300)
+    scene.start()
+    assert visit(scene.address) == "old"
+    new = scene.add("new")
+    service.kill()
+    dns.set_srv(NAME, target(1, new), ttl=300)
+    assert visit(scene.address) == "new"
+
+
 def move(dns, load, what, old, new, *targets):
     """The record says |targets|: new connections go from |old| to |new|."""
     began = time.monotonic()

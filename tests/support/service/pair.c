@@ -28,9 +28,16 @@ static void homeless(void *context, struct arrival *arrival)
     arrival_clear(arrival);
 }
 
-static const struct switchboard_events board_events = { .usable_changed =
-                                                            usable_changed,
-                                                        .homeless = homeless };
+static void doubted(void *context, enum service_role role, const char *service)
+{
+    (void)context;
+    (void)role;
+    (void)service;
+}
+
+static const struct switchboard_events board_events = {
+    .usable_changed = usable_changed, .doubted = doubted, .homeless = homeless
+};
 
 static void make_board(struct pair *pair, int side, const char *node,
                        const struct pair_options *options)
