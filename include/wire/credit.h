@@ -27,7 +27,7 @@ struct credit {
 void credit_begin(const struct credit *credit, struct stream *stream,
                   uint64_t now_us);
 
-/* A stream ends; what it holds returns. */
+/* A stream ends, or its receiving is about to; what it holds returns. */
 void credit_end(struct credit *credit, const struct stream *stream);
 
 /* |bytes| have come for |stream|; false: the pool is not as large. */

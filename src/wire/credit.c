@@ -4,12 +4,17 @@
 
 #define IDLE_US (10 * CLOCK_SECOND)
 
-/* The part of what |stream| holds that comes out of the pool. */
+/*
+ * The part of what |stream| holds that comes out of the pool.  Of one that was
+ * reset the sender keeps no account either.
+ */
 static uint64_t beyond_reserve(const struct credit *credit,
                                const struct stream *stream)
 {
     uint64_t held = stream->received - stream->consumed;
 
+    if (stream->receiving == RECEIVING_OVER)
+        return 0;
     return held > credit->reserve_bytes ? held - credit->reserve_bytes : 0;
 }
 

@@ -144,6 +144,13 @@ static const char *take_close(struct session *session, struct arrival *arrival,
 
 /* ---- about a stream ---- */
 
+/* RESET or OPEN_FAIL has come. */
+static void end_by_reset(struct session *session, struct stream *stream)
+{
+    credit_end(&session->credit, stream);
+    stream_advance(stream, STREAM_RESET_RECEIVED);
+}
+
 static const char *take_open(struct session *session, struct arrival *arrival,
                              struct session_event *event)
 {
@@ -204,7 +211,7 @@ static const char *take_open_fail(struct session *session,
     if (delivered > 1)
         return "malformed refusal";
     stream->answered = stream->refused = true;
-    stream_advance(stream, STREAM_RESET_RECEIVED);
+    end_by_reset(session, stream);
     if (!stream->owner) {
         session_reset(session, stream, CODE_STOPPED);
         session_settle(session, stream);
@@ -356,7 +363,7 @@ static const char *take_reset(struct session *session, struct arrival *arrival,
     if (final != stream->received)
         return "reset at a wrong offset";
     stream->answered = true;
-    stream_advance(stream, STREAM_RESET_RECEIVED);
+    end_by_reset(session, stream);
     if (stream->discarding || !stream->owner) {
         session_discard(session, stream);
         session_settle(session, stream);

@@ -30,7 +30,7 @@ static bool put_again(const struct frame_header *header,
         first = bytes_take_u64(reader);
         second = bytes_left(reader);
         frame_put_data_header(writer, header->stream, first, (size_t)second,
-                              header->flags & FRAME_FLAG_FIN);
+                              header->flags);
         bytes_put(writer, bytes_take(reader, (size_t)second), (size_t)second);
         return true;
     case FRAME_WINDOW:

@@ -53,7 +53,9 @@ static inline const char *session_broken(const struct session *session)
     while ((stream = table_next(&session->streams, &position))) {
         const char *broken = stream_broken(stream);
         uint64_t reserve = session->limits.reserve_bytes;
-        uint64_t holds = stream->received - stream->consumed;
+        uint64_t holds = stream->receiving == RECEIVING_OVER
+                             ? 0
+                             : stream->received - stream->consumed;
 
         if (broken)
             return broken;

@@ -120,6 +120,23 @@ static void what_is_held_beyond_the_reserve_is_of_the_pool(void **state)
     assert_int_equal(credit.held_bytes, 0);
 }
 
+static void what_was_reset_is_of_no_pool(void **state)
+{
+    struct credit credit = some_credit(100 * KIB);
+    struct stream stream;
+
+    (void)state;
+    begin(&credit, &stream);
+    receive(&credit, &stream, RESERVE + 100 * KIB);
+    credit_end(&credit, &stream);
+    stream_advance(&stream, STREAM_RESET_RECEIVED);
+    assert_int_equal(credit.held_bytes, 0);
+    credit_consumed(&credit, &stream, 50 * KIB);
+    assert_int_equal(credit.held_bytes, 0);
+    credit_end(&credit, &stream);
+    assert_int_equal(credit.held_bytes, 0);
+}
+
 static void no_more_may_be_held_than_the_pool(void **state)
 {
     struct credit credit = some_credit(100 * KIB);
@@ -287,6 +304,7 @@ RUN_TESTS(TEST(a_window_that_is_not_used_costs_nothing),
           TEST(a_limit_never_falls),
           TEST(without_memory_there_is_only_the_reserve),
           TEST(what_is_held_beyond_the_reserve_is_of_the_pool),
+          TEST(what_was_reset_is_of_no_pool),
           TEST(no_more_may_be_held_than_the_pool),
           TEST(what_is_held_is_what_came_and_has_not_gone),
           TEST(news_is_urgent_when_half_of_the_window_is_used_up),
