@@ -11,6 +11,8 @@ import subprocess
 import threading
 import time
 
+from harness import ports
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 A, CNAME, SOA, AAAA, SRV, OPT = 1, 5, 6, 28, 33, 41
 NOERROR, SERVFAIL, NXDOMAIN, REFUSED = 0, 2, 3, 5
@@ -33,10 +35,11 @@ def program(name):
 def bind_both():
     """A UDP and a listening TCP socket with one number."""
     for _ in range(50):
+        address = ("127.0.0.1", ports.free_port())
         udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        udp.bind(("127.0.0.1", 0))
         try:
-            return udp, socket.create_server(udp.getsockname())
+            udp.bind(address)
+            return udp, socket.create_server(address)
         except OSError:
             udp.close()
     raise OSError("no port is free for both UDP and TCP")

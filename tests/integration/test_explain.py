@@ -286,7 +286,8 @@ def test_a_tunnels_end_is_named_when_it_is_not_who_we_want(
     near["drain"] = "1s"
     Ambassador(box, "offerer", far).start()
     consumer = Ambassador(box, "consumer", near).start(ready=False)
-    wait_until(lambda: ports.answers(pair.address), 10, "it listens")
+    wait_until(lambda: consumer.command("status").returncode == 0, 10,
+               "it can be asked")
 
     def named():
         return all(one["peer"] == pair.db.identity
@@ -308,7 +309,8 @@ def test_who_cannot_be_dialled_is_told_with_the_failure(box, make_pair):
     near, _ = pair.documents()
     near["drain"] = "1s"
     consumer = Ambassador(box, "consumer", near).start(ready=False)
-    wait_until(lambda: ports.answers(pair.address), 10, "it listens")
+    wait_until(lambda: consumer.command("status").returncode == 0, 10,
+               "it can be asked")
 
     def refused():
         return all("refused" in one["failure"] and one["failures"] > 0
