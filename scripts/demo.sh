@@ -64,11 +64,21 @@ fail() {
     exit 1
 }
 
-# start NAME HOST COMMAND...: in the background, on a host.
+# on HOST COMMAND...
+on() {
+    local under
+    enter "$1"
+    shift
+    ${under[@]+"${under[@]}"} "$@"
+}
+
+# start NAME HOST COMMAND...: in the background, on a host.  Not by on(): that
+# would be a shell with the command below it, which outlives the shell.
 start() {
-    local name=$1 host=$2
+    local name=$1 under
+    enter "$2"
     shift 2
-    on "$host" "$@" >"$work/$name.log" 2>&1 &
+    ${under[@]+"${under[@]}"} "$@" >"$work/$name.log" 2>&1 &
     pids=("$!" ${pids[@]+"${pids[@]}"})
 }
 
@@ -96,13 +106,13 @@ make_hosts() {
 }
 
 if make_hosts; then
-    on() { local host=$1; shift; ip netns exec "entente-$host-$$" "$@"; }
+    enter() { under=(ip netns exec "entente-$1-$$"); }
     far=10.77.1.2
     port=6379
     service_port=12345
     tunnel_port=7411
 else
-    on() { shift; "$@"; }
+    enter() { under=(); }
     free_port() { # not taken on loopback, as far as a connection can tell
         local try
         for try in $(seq "$1" $(($1 + 200))); do
