@@ -57,7 +57,4 @@ bool balance_is_short(const struct balance_rule *rule,
 const char *balance_why_not(const struct balance_rule *rule,
                             const struct candidate *chosen,
                             const struct candidate *other);
-
-/* A well-mixed number for an address or name. */
-uint64_t balance_key(const void *bytes, size_t length);
 #endif

@@ -122,7 +122,7 @@ struct pool_request {
     /* Set by pool_choose(): pool_full if one is, or of any other; or NULL. */
     const char *obstacle;
     uint64_t now_us;
-    uint64_t client;                /* balance_key() of who asks */
+    uint64_t client;                /* index_hash() of who asks */
     uint32_t tried[POOL_MAX_TRIED]; /* numbers of places */
     uint32_t tried_count;
     /* What stands in the way of a place besides; NULL: nothing ever does. */

@@ -79,8 +79,6 @@ void switchboard_release(struct switchboard *board, const char *service);
  * we still open streams and dial, so say it again until nothing is left.
  */
 void switchboard_drain(struct switchboard *board);
-/* Connections and streams that live. */
-uint32_t switchboard_load(const struct switchboard *board);
 
 /* Identity or trust were replaced: check the peers of all tunnels again. */
 void switchboard_recheck(struct switchboard *board);

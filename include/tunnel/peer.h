@@ -34,7 +34,6 @@ struct tunnel *peer_tunnel(const struct peer *peer);
 void peer_hurry(struct peer *peer);
 
 const struct address *peer_address(const struct peer *peer);
-const char *peer_name(const struct peer *peer);
 
 struct peer_report {
     const char *state;   /* "up", "dialling", "down" */

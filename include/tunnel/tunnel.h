@@ -51,13 +51,11 @@ void tunnel_disown(struct tunnel *tunnel);
 
 /* The peer's HELLO is here and it takes streams. */
 bool tunnel_is_usable(const struct tunnel *tunnel);
-bool tunnel_is_draining(const struct tunnel *tunnel);
 
 /* Something is due in the session: flush it at the end of this turn. */
 void tunnel_touch(struct tunnel *tunnel);
 
 struct session *tunnel_session(const struct tunnel *tunnel);
-struct host *tunnel_host(const struct tunnel *tunnel);
 /* The peer's identity. */
 const struct spiffe *tunnel_peer(const struct tunnel *tunnel);
 uint64_t tunnel_number(const struct tunnel *tunnel);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "service/arrival.h"
-#include "service/balance.h"
+#include "base/index.h"
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -10,9 +10,9 @@ uint64_t arrival_client(const struct arrival *arrival)
     const struct address *from = &arrival->from;
 
     if (from->length > 0 && from->family == AF_INET)
-        return balance_key(&from->v4.sin_addr, sizeof(from->v4.sin_addr));
+        return index_hash(&from->v4.sin_addr, sizeof(from->v4.sin_addr));
     if (from->length > 0 && from->family == AF_INET6)
-        return balance_key(&from->v6.sin6_addr, sizeof(from->v6.sin6_addr));
+        return index_hash(&from->v6.sin6_addr, sizeof(from->v6.sin6_addr));
     return 0;
 }
 

@@ -8,16 +8,6 @@ static uint64_t mix(uint64_t value)
     return value ^ (value >> 33);
 }
 
-uint64_t balance_key(const void *bytes, size_t length)
-{
-    const unsigned char *at = bytes;
-    uint64_t key = UINT64_C(0xcbf29ce484222325); /* FNV-1a, then mixed */
-
-    for (size_t i = 0; i < length; i++)
-        key = (key ^ at[i]) * UINT64_C(0x100000001b3);
-    return mix(key);
-}
-
 /* Those among whom to choose: usable, of the tiers that count, of some weight.
  */
 struct tier {

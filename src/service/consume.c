@@ -43,25 +43,25 @@ static bool is_accepted(const struct service *service,
     return service_matches(&service->options.peers, tunnel_peer(tunnel));
 }
 
+static const char is_stranger[] = "who is there may not claim to offer it";
+
 const char *consume_stranger(const struct service *service,
                              const struct place *place)
 {
     const struct tunnel *tunnel = consume_tunnel(place);
 
-    if (!tunnel || is_accepted(service, place, tunnel))
-        return NULL;
-    return "who is there may not claim to offer it";
+    return tunnel && !is_accepted(service, place, tunnel) ? is_stranger : NULL;
 }
 
 const char *consume_obstacle(void *context, const struct place *place)
 {
     const struct service *service = context;
-    const char *stranger = consume_stranger(service, place);
+    const struct tunnel *tunnel = consume_tunnel(place);
 
-    if (!consume_tunnel(place))
+    if (!tunnel)
         return "no tunnel to it";
-    if (stranger)
-        return stranger;
+    if (!is_accepted(service, place, tunnel))
+        return is_stranger;
     /* If nobody offers it, to be denied at once is better than to wait. */
     if (place->told == TOLD_NOT_OFFERED && service->is_offered_nowhere)
         return NULL;

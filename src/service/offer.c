@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "service/offer.h"
+#include "base/index.h"
 #include "net/proxy_protocol.h"
 #include "service/catalogue.h"
 #include "service/reach.h"
@@ -151,7 +152,7 @@ void offer_open(struct service *service, struct tunnel *tunnel,
 {
     struct inward *inward = calloc(1, sizeof(*inward));
     uint64_t client =
-        balance_key(metadata->source_ip, metadata->source_ip_length);
+        index_hash(metadata->source_ip, metadata->source_ip_length);
 
     if (!inward ||
         !passage_begin(&inward->reach.passage, &kind, service, client)) {

@@ -104,7 +104,7 @@ static struct place *new_place(struct pool *pool, const struct address *address)
     }
     place->pool = pool;
     place->number = ++pool->next_number;
-    place->key = balance_key(&address->any, address->length);
+    place->key = address_hash(address);
     place->order = random_next(&pool->random);
     place->failure = "";
     return place;
@@ -159,14 +159,9 @@ struct place *pool_find(const struct pool *pool, const struct address *address)
                       address);
 }
 
-static inline uint32_t rank_of(const struct place *place)
-{
-    return ((uint32_t)place->endpoint.tier << 16) | place->endpoint.priority;
-}
-
 uint32_t pool_rank(const struct place *place)
 {
-    return rank_of(place);
+    return ((uint32_t)place->endpoint.tier << 16) | place->endpoint.priority;
 }
 
 static bool was_tried(const struct pool_request *request,

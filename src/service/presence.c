@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "service/presence.h"
+#include "base/index.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "net/address.h"
-#include "service/balance.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,7 +65,7 @@ void presence_name(const char *service, const char *node, char *name)
     text_format(whole, sizeof(whole), "%s@%s", service, node);
     if (!text_copy(name, PRESENCE_NAME, whole))
         text_format(name, PRESENCE_NAME, "%.54s~%08" PRIx32, whole,
-                    (uint32_t)balance_key(whole, strlen(whole)));
+                    (uint32_t)index_hash_text(whole));
 }
 
 /* ---- life ---- */

@@ -416,11 +416,6 @@ void switchboard_drain(struct switchboard *board)
     }
 }
 
-uint32_t switchboard_load(const struct switchboard *board)
-{
-    return board->host.relay_count;
-}
-
 void switchboard_recheck(struct switchboard *board)
 {
     LIST_EACH(&board->host.tunnels, node)

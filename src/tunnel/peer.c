@@ -247,11 +247,6 @@ const struct address *peer_address(const struct peer *peer)
     return &peer->address;
 }
 
-const char *peer_name(const struct peer *peer)
-{
-    return peer->name;
-}
-
 void peer_report(const struct peer *peer, struct peer_report *report)
 {
     report->failure = peer->failure;

@@ -247,19 +247,9 @@ bool tunnel_is_usable(const struct tunnel *tunnel)
            session_can_open(tunnel->session);
 }
 
-bool tunnel_is_draining(const struct tunnel *tunnel)
-{
-    return tunnel->is_draining;
-}
-
 struct session *tunnel_session(const struct tunnel *tunnel)
 {
     return tunnel->session;
-}
-
-struct host *tunnel_host(const struct tunnel *tunnel)
-{
-    return tunnel->host;
 }
 
 const struct spiffe *tunnel_peer(const struct tunnel *tunnel)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Distributions, by seeded random numbers: each run sees the same. */
+#include "base/index.h"
 #include "base/random.h"
 #include "service/balance.h"
 #include "support/check_test.h"
@@ -24,7 +25,7 @@ static struct field make_field(enum service_balance balance, size_t count)
 
     for (size_t i = 0; i < count; i++)
         field.candidates[i] = (struct candidate){
-            .usable = true, .fit = true, .weight = 1, .key = balance_key(&i, 1)
+            .usable = true, .fit = true, .weight = 1, .key = index_hash(&i, 1)
         };
     return field;
 }
@@ -44,7 +45,7 @@ static void choose_many(struct field *field)
 {
     memset(field->chosen, 0, sizeof(field->chosen));
     for (uint64_t i = 0; i < MANY; i++)
-        assert_int_not_equal(choose(field, balance_key(&i, sizeof(i))),
+        assert_int_not_equal(choose(field, index_hash(&i, sizeof(i))),
                              BALANCE_NONE);
 }
 
@@ -199,7 +200,7 @@ static void a_hash_keeps_clients_where_they_are(void **state)
 
     (void)state;
     for (uint64_t client = 0; client < 2000; client++) {
-        uint64_t key = balance_key(&client, sizeof(client));
+        uint64_t key = index_hash(&client, sizeof(client));
         size_t before = choose(&field, key), after;
 
         assert_int_equal(choose(&field, key), before);
@@ -222,7 +223,7 @@ static void a_hash_keeps_clients_whatever_the_weights(void **state)
     field.candidates[2].weight = 100;
     field.candidates[3].weight = 20;
     for (uint64_t client = 0; client < 20000; client++) {
-        uint64_t key = balance_key(&client, sizeof(client));
+        uint64_t key = index_hash(&client, sizeof(client));
         size_t before = choose(&field, key);
 
         field.candidates[0].usable = false;

@@ -216,16 +216,59 @@ static void the_next_tries_a_place_when_who_tried_it_leaves(void **state)
     passage_end(&second.passage);
 }
 
+/* |walker| has the only place, which is for one. */
+static void take_only_place(struct world *world, struct walker *walker)
+{
+    world->service.pool.policy.max_per_place = 1;
+    add_places(world, 1);
+    begin(world, walker);
+    assert_true(passage_choose(&walker->passage));
+}
+
+static unsigned doubts;
+
+static void count_doubt(struct service *service)
+{
+    (void)service;
+    doubts++;
+}
+
+static void who_finds_nobody_doubts_once_a_second(void **state)
+{
+    struct world *world = *state;
+    struct service *service = &world->service;
+    struct walker first, second;
+
+    doubts = 0;
+    service->doubted = count_doubt;
+    begin(world, &second);
+    for (int i = 0; i < 3; i++)
+        assert_false(passage_choose(&second.passage));
+    assert_int_equal(doubts, 1);
+    service->doubted_us -= CLOCK_SECOND;
+    assert_false(passage_choose(&second.passage));
+    assert_int_equal(doubts, 2);
+    service->doubted_us -= CLOCK_SECOND;
+    take_only_place(world, &first);
+    assert_false(passage_choose(&second.passage)); /* it is there, and full */
+    assert_int_equal(doubts, 2);
+    passage_failed_there(&first.passage, "draining", false);
+    assert_int_equal(doubts, 2);
+    first.passage.request.tried_count = 0;
+    assert_true(passage_choose(&first.passage));
+    passage_failed_there(&first.passage, "connection refused", true);
+    assert_int_equal(doubts, 3);
+    passage_end(&first.passage);
+    passage_end(&second.passage);
+}
+
 static void nobody_comes_before_those_that_wait(void **state)
 {
     struct world *world = *state;
     struct walker first, second, third;
 
-    world->service.pool.policy.max_per_place = 1;
-    add_places(world, 1);
-    begin(world, &first);
+    take_only_place(world, &first);
     begin(world, &second);
-    assert_true(passage_choose(&first.passage));
     assert_true(passage_wait(&second.passage));
     passage_end(&first.passage);
     begin(world, &third); /* before those that wait have been told */
@@ -240,12 +283,9 @@ static void what_became_free_is_told_whatever_comes_between(void **state)
     struct world *world = *state;
     struct walker first, second, third;
 
-    world->service.pool.policy.max_per_place = 1;
-    add_places(world, 1);
-    begin(world, &first);
+    take_only_place(world, &first);
     begin(world, &second);
     begin(world, &third);
-    assert_true(passage_choose(&first.passage));
     assert_true(passage_wait(&second.passage));
     passage_end(&first.passage);
     assert_true(passage_wait(&third.passage)); /* plans anew */
@@ -333,6 +373,8 @@ int main(void)
             a_retry_that_finds_no_place_costs_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             the_next_tries_a_place_when_who_tried_it_leaves, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_finds_nobody_doubts_once_a_second,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(nobody_comes_before_those_that_wait,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(

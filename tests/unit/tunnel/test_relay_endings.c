@@ -169,9 +169,9 @@ static void a_reset_before_there_is_a_connection_ends_it(void **state)
     channel_expect(passage, channel, RELAY_RESET_THERE);
 }
 
-static void bytes_before_a_reset_wait_for_the_connection(void **state)
+/* 1000 bytes and a reset have come while the service is dialled. */
+static struct channel *open_and_reset_there(struct passage *passage)
 {
-    struct passage *passage = *state;
     struct channel *channel;
 
     passage->end.dials = true;
@@ -180,6 +180,14 @@ static void bytes_before_a_reset_wait_for_the_connection(void **state)
     reset_stream_there(passage, channel);
     passage_settle(passage);
     assert_false(channel->relay->is_ended);
+    return channel;
+}
+
+static void bytes_before_a_reset_wait_for_the_connection(void **state)
+{
+    struct passage *passage = *state;
+    struct channel *channel = open_and_reset_there(passage);
+
     host_relay_connect(channel->relay);
     assert_int_equal(channel_ending(passage, channel), ECONNRESET);
     assert_int_equal(channel->read, 1000);
@@ -189,13 +197,8 @@ static void bytes_before_a_reset_wait_for_the_connection(void **state)
 static void bytes_before_a_reset_wait_no_longer_than_the_dialling(void **state)
 {
     struct passage *passage = *state;
-    struct channel *channel;
+    struct channel *channel = open_and_reset_there(passage);
 
-    passage->end.dials = true;
-    channel = passage_open(passage);
-    channel_send(passage, channel, 1000, false);
-    reset_stream_there(passage, channel);
-    passage_settle(passage);
     relay_refuse(&channel->relay->relay, CODE_REFUSED);
     channel_expect(passage, channel, RELAY_REFUSED);
 }
