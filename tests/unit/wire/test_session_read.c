@@ -168,6 +168,23 @@ static void bytes_that_are_not_consumed_give_no_credit(void **state)
     raw_stop(&raw);
 }
 
+static void where_memory_is_short_only_the_reserve_is_promised(void **state)
+{
+    struct stream *stream = raw_start_accepted(&raw);
+
+    (void)state;
+    assert_int_equal(raw_write(&raw, stream, 1000), 1000);
+    (void)raw_drop_frames(&raw);
+    raw.pool.max_bytes = raw.pool.used_bytes;
+    for (uint64_t at = 0; at < 262144; at += 8192) {
+        raw_deliver_data(&raw, 1, at, 8192, false);
+        session_consumed(raw.session, stream, 8192, raw.now_us);
+    }
+    (void)raw_drop_frames(&raw);
+    assert_int_equal(stream->receive_limit, 262144 + 16384);
+    raw_stop(&raw);
+}
+
 static void who_waits_for_it_is_acknowledged_at_once(void **state)
 {
     struct stream *stream = raw_start_accepted(&raw);
@@ -394,6 +411,7 @@ RUN_TESTS(TEST(data_comes_in_order_with_its_length_and_fin),
           TEST(nothing_is_acknowledged_twice),
           TEST(credit_is_renewed_at_once_when_half_is_used_up),
           TEST(bytes_that_are_not_consumed_give_no_credit),
+          TEST(where_memory_is_short_only_the_reserve_is_promised),
           TEST(who_waits_for_it_is_acknowledged_at_once),
           TEST(windows_grow_with_the_path),
           TEST(idle_streams_do_not_narrow_the_busy_one),

@@ -214,6 +214,30 @@ static void those_who_stall_leave_the_next_one_some(void **state)
     raw_stop(&raw);
 }
 
+/* Its own acknowledgement calls the first; for the others there is no room. */
+static void nobody_is_called_in_vain(void **state)
+{
+    struct limits limits = LIMITS_DEFAULT;
+    struct stream *first;
+
+    (void)state;
+    limits.max_retained_bytes = 400000;
+    raw_start_ready(&raw, SESSION_DIALER, &limits);
+    first = open_wide();
+    (void)fill(first);
+    for (int i = 0; i < 40; i++)
+        (void)fill(open_wide());
+    while (session_next_writable(raw.session))
+        continue;
+    for (int i = 0; i < 41; i++)
+        (void)fill(session_find(raw.session, raw_own_id(&raw, (uint32_t)i)));
+    frame_put_window(&raw.out, first->id, 4 * CHUNK_LARGE, 65 << 20);
+    raw_expect_nothing(&raw);
+    assert_ptr_equal(session_next_writable(raw.session), first);
+    assert_null(session_next_writable(raw.session));
+    raw_stop(&raw);
+}
+
 static void the_last_frame_tells_that_its_sender_waits(void **state)
 {
     struct limits limits = LIMITS_DEFAULT;
@@ -410,6 +434,7 @@ RUN_TESTS(TEST(data_goes_out_at_rising_offsets_in_full_records),
           TEST(a_stream_without_room_is_called_when_there_is_some),
           TEST(each_stream_may_always_queue_its_reserve),
           TEST(those_who_stall_leave_the_next_one_some),
+          TEST(nobody_is_called_in_vain),
           TEST(the_last_frame_tells_that_its_sender_waits),
           TEST(what_is_meant_for_elsewhere_finds_no_room_if_there_is_none),
           TEST(who_has_no_memory_is_called_again_after_a_while),
